@@ -1,0 +1,58 @@
+package caravan.model.engine;
+
+import caravan.model.LlamaConfig;
+import org.bytedeco.javacpp.FloatPointer;
+
+/**
+ * The arithmetic of a Llama over a flat parameter buffer laid out by {@link
+ * caravan.model.ParameterLayout}. Implementations hold buffers sized by the largest batch seen and
+ * are not thread-safe: one engine per training worker.
+ */
+public interface LlamaEngine extends AutoCloseable {
+
+  LlamaConfig config();
+
+  /**
+   * Forward and backward.
+   *
+   * @param parameters [layout.length()] read only
+   * @param gradient [layout.length()] overwritten with the gradient of the returned loss
+   * @return mean cross entropy in nats over the batch's target tokens; 0 with a zero gradient when
+   *     it has none
+   * @throws IllegalArgumentException when an id is outside the vocabulary or the sequence longer
+   *     than the context
+   */
+  double lossAndGradient(FloatPointer parameters, FloatPointer gradient, TokenBatch batch);
+
+  /** Scores of every target: what evaluation and validation need of a forward pass. */
+  TokenScores score(FloatPointer parameters, TokenBatch batch);
+
+  /** Starts an incremental decoder with a key/value cache for up to {@code maxLength} tokens. */
+  Decoder decoder(FloatPointer parameters, int maxLength);
+
+  @Override
+  void close();
+
+  /**
+   * @param logProbability [batch × seq] natural log-probability of each target; 0 where it is
+   *     ignored
+   * @param greedy [batch × seq] whether the target has the highest logit; false where it is ignored
+   */
+  record TokenScores(float[] logProbability, boolean[] greedy) {}
+
+  /** One sequence being continued. */
+  interface Decoder extends AutoCloseable {
+    /**
+     * Appends tokens (a whole prompt, or the token just sampled).
+     *
+     * @return [vocabSize] logits after the last of them; the array is reused by the next call
+     */
+    float[] append(int... ids);
+
+    /** Tokens appended so far. */
+    int length();
+
+    @Override
+    void close();
+  }
+}

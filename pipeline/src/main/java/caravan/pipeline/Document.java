@@ -1,0 +1,25 @@
+package caravan.pipeline;
+
+import java.util.Map;
+
+/**
+ * One document of a corpus.
+ *
+ * @param id the record's own id, or a hash of source name, path relative to the input root, and
+ *     position
+ * @param source name of the corpus it came from
+ * @param path file it was read from, relative to the input root
+ * @param language {@code zh}, {@code en}, {@code other}, or empty before identification
+ * @param text the text
+ * @param meta everything else the record carried
+ */
+public record Document(
+    String id, String source, String path, String language, String text, Map<String, String> meta) {
+  public Document withText(String newText) {
+    return new Document(id, source, path, language, newText, meta);
+  }
+
+  public Document withLanguage(String newLanguage) {
+    return new Document(id, source, path, newLanguage, text, meta);
+  }
+}
