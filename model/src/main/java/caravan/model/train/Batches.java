@@ -1,0 +1,48 @@
+package caravan.model.train;
+
+import caravan.model.engine.TokenBatch;
+import java.util.Iterator;
+import java.util.stream.LongStream;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Sequences as the data sets that DL4J feeds to a graph: ids and targets as floats, exact below
+ * 2^24.
+ */
+final class Batches {
+  private Batches() {}
+
+  /** The sequences at positions [first, first + sequences). */
+  static TokenBatch tokens(SequenceSource source, SequenceOrder order, long first, int sequences) {
+    int seq = source.sequenceLength();
+    int[] ids = new int[sequences * seq];
+    int[] targets = new int[ids.length];
+    for (int row = 0; row < sequences; row++) {
+      source.read(order.indexAt(first + row), ids, targets, row * seq);
+    }
+    return new TokenBatch(ids, targets, sequences, seq);
+  }
+
+  static MultiDataSet dataSet(TokenBatch batch) {
+    return new MultiDataSet(floats(batch.ids(), batch), floats(batch.targets(), batch));
+  }
+
+  /** {@code count} consecutive batches, each read when it is asked for. */
+  static Iterator<org.nd4j.linalg.dataset.api.MultiDataSet> iterator(
+      SequenceSource source, SequenceOrder order, long first, int sequences, int count) {
+    return LongStream.range(0, count)
+        .<org.nd4j.linalg.dataset.api.MultiDataSet>mapToObj(
+            i -> dataSet(tokens(source, order, first + i * sequences, sequences)))
+        .iterator();
+  }
+
+  private static INDArray floats(int[] values, TokenBatch batch) {
+    float[] floats = new float[values.length];
+    for (int i = 0; i < values.length; i++) {
+      floats[i] = values[i];
+    }
+    return Nd4j.createFromArray(floats).reshape(batch.batch(), batch.seq());
+  }
+}

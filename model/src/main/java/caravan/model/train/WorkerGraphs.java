@@ -1,0 +1,33 @@
+package caravan.model.train;
+
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+
+/**
+ * Graphs that this JVM's training tasks use in turn, so that buffers are made once and not every
+ * round. A task takes one, overwrites its state, and gives it back; a failed task's graph is left
+ * to the garbage collector.
+ */
+final class WorkerGraphs {
+  private static final Map<String, Queue<ComputationGraph>> IDLE = new ConcurrentHashMap<>();
+
+  private WorkerGraphs() {}
+
+  static ComputationGraph take(String configurationJson) {
+    Queue<ComputationGraph> idle = IDLE.get(configurationJson);
+    ComputationGraph graph = idle == null ? null : idle.poll();
+    if (graph == null) {
+      graph = new ComputationGraph(ComputationGraphConfiguration.fromJson(configurationJson));
+      graph.init();
+    }
+    return graph;
+  }
+
+  static void giveBack(String configurationJson, ComputationGraph graph) {
+    IDLE.computeIfAbsent(configurationJson, key -> new ConcurrentLinkedQueue<>()).add(graph);
+  }
+}

@@ -1,0 +1,120 @@
+package caravan.model.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.spark.impl.graph.SparkComputationGraph;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.activations.Activation;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.lossfunctions.LossFunctions;
+
+/**
+ * Rounds on two executor processes of a standalone cluster against replicas trained by hand in this
+ * process.
+ */
+class AveragingMasterIT {
+  private static final int ROUNDS = 3;
+  private static final int STEPS = 2;
+
+  @Test
+  void roundsOnTwoExecutorsEqualTheMeansOfReplicasTrainedByHand(@TempDir Path directory)
+      throws Exception {
+    try (StandaloneCluster cluster = new StandaloneCluster(directory, 2);
+        JavaSparkContext spark = new JavaSparkContext(cluster.conf("averaging"))) {
+      ComputationGraph expected = graph();
+      AveragingMaster master = new AveragingMaster(2, 4, 1);
+      SparkComputationGraph trained = new SparkComputationGraph(spark, graph(), master);
+      for (int round = 0; round < ROUNDS; round++) {
+        int first = round * 2 * STEPS;
+        JavaRDD<MultiDataSet> data =
+            spark
+                .parallelize(List.of(0, 1), 2)
+                .mapPartitionsWithIndex(
+                    (worker, i) -> batches(first + worker * STEPS, STEPS), true);
+        AveragingMaster.Round report = master.round(trained, data);
+        assertThat(report.steps()).isEqualTo(STEPS);
+        byHand(expected, first);
+        assertThat(GraphState.of(trained.getNetwork()).parameters())
+            .containsExactly(GraphState.of(expected).parameters());
+        assertThat(GraphState.of(trained.getNetwork()).updaterState())
+            .containsExactly(GraphState.of(expected).updaterState());
+        assertThat(GraphState.of(trained.getNetwork()).step()).isEqualTo((round + 1) * STEPS);
+      }
+    }
+  }
+
+  private static void byHand(ComputationGraph graph, int first) {
+    List<GraphState> replicas = new ArrayList<>();
+    for (int worker = 0; worker < 2; worker++) {
+      ComputationGraph replica = graph();
+      GraphState.of(graph).into(replica);
+      batches(first + worker * STEPS, STEPS).forEachRemaining(replica::fit);
+      replicas.add(GraphState.of(replica));
+    }
+    float[] parameters = mean(replicas.get(0).parameters(), replicas.get(1).parameters());
+    float[] state = mean(replicas.get(0).updaterState(), replicas.get(1).updaterState());
+    new GraphState(parameters, state, replicas.get(0).step()).into(graph);
+  }
+
+  private static float[] mean(float[] a, float[] b) {
+    float[] mean = new float[a.length];
+    for (int i = 0; i < a.length; i++) {
+      mean[i] = (a[i] + b[i]) / 2;
+    }
+    return mean;
+  }
+
+  private static Iterator<MultiDataSet> batches(int first, int count) {
+    return IntStream.range(first, first + count).mapToObj(AveragingMasterIT::batch).iterator();
+  }
+
+  private static MultiDataSet batch(int number) {
+    INDArray x = Nd4j.create(4, 6);
+    INDArray y = Nd4j.zeros(4, 3);
+    for (int row = 0; row < 4; row++) {
+      for (int col = 0; col < 6; col++) {
+        x.putScalar(row, col, Math.sin(number * 31 + row * 7 + col));
+      }
+      y.putScalar(row, (number + row) % 3, 1);
+    }
+    return new org.nd4j.linalg.dataset.MultiDataSet(x, y);
+  }
+
+  private static ComputationGraph graph() {
+    AdamW adam =
+        new AdamW(new Schedule(Schedule.Kind.COSINE, 0.05, 0.001, 3, 8), 0.9, 0.95, 1e-8, 1);
+    ComputationGraph graph =
+        new ComputationGraph(
+            new NeuralNetConfiguration.Builder()
+                .seed(5)
+                .updater(adam)
+                .miniBatch(false)
+                .graphBuilder()
+                .addInputs("in")
+                .addLayer(
+                    "out",
+                    new OutputLayer.Builder(LossFunctions.LossFunction.MCXENT)
+                        .nIn(6)
+                        .nOut(3)
+                        .activation(Activation.SOFTMAX)
+                        .build(),
+                    "in")
+                .setOutputs("out")
+                .build());
+    graph.init();
+    return graph;
+  }
+}
