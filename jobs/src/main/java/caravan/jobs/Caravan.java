@@ -1,10 +1,96 @@
 package caravan.jobs;
 
-/** The command line. */
+import java.util.Arrays;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/**
+ * The command line: {@code caravan COMMAND [--config FILE]… [KEY=VALUE]…}. Each command is one
+ * {@link Job}; mistakes of the user end in one paragraph and status 2, failed runs in status 1.
+ */
+@Command(
+    name = "caravan",
+    description = "Chinese and English text in, a trained Llama out, on Apache Spark.",
+    mixinStandardHelpOptions = true,
+    version = "caravan 0.1.0",
+    usageHelpWidth = 110,
+    subcommands = {})
 public final class Caravan {
+  static final int DONE = 0;
+  static final int FAILED = 1;
+  static final int BAD_INPUT = 2;
+
   private Caravan() {}
 
   public static void main(String[] args) {
-    System.out.println("caravan");
+    System.exit(run(args));
+  }
+
+  /** Runs one command in this JVM and returns its exit status. */
+  static int run(String... args) {
+    CommandLine commandLine =
+        new CommandLine(new Caravan())
+            .setParameterExceptionHandler(Caravan::misused)
+            .setExecutionExceptionHandler(Caravan::failed);
+    if (args.length == 0) {
+      commandLine.usage(System.err);
+      return BAD_INPUT;
+    }
+    return commandLine.execute(args);
+  }
+
+  private static int misused(CommandLine.ParameterException e, String[] args) {
+    StringBuilder message = new StringBuilder(e.getMessage());
+    if (e instanceof UnmatchedArgumentException unmatched
+        && !unmatched.getSuggestions().isEmpty()) {
+      message.append(". Did you mean ").append(String.join(" or ", unmatched.getSuggestions()));
+    }
+    String command = e.getCommandLine().getCommandSpec().qualifiedName();
+    System.err.printf("%s: %s. %s --help shows what there is%n", command, message, command);
+    return BAD_INPUT;
+  }
+
+  private static int failed(Exception e, CommandLine command, CommandLine.ParseResult parsed) {
+    Throwable cause = ownRefusal(e);
+    boolean badInput = cause != null;
+    String name = command.getCommandSpec().qualifiedName();
+    System.err.printf("%s: %s%n", name, badInput ? cause.getMessage() : described(e));
+    boolean verbose = command.getCommand() instanceof Job<?> job && job.verbose;
+    if (verbose) {
+      e.printStackTrace();
+    } else if (!badInput) {
+      System.err.printf("%s: --verbose shows where it failed%n", name);
+    }
+    return badInput ? BAD_INPUT : FAILED;
+  }
+
+  /**
+   * The refusal of a setting or an input by our own code, also when Spark wrapped it on its way
+   * from an executor; null when there is none. An IllegalArgumentException that a library throws
+   * about its own internals is a failed run, not a mistake of the user.
+   */
+  private static Throwable ownRefusal(Throwable e) {
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      if (cause instanceof IllegalArgumentException
+          && Arrays.stream(cause.getStackTrace())
+              .limit(1)
+              .anyMatch(frame -> frame.getClassName().startsWith("caravan."))) {
+        return cause;
+      }
+    }
+    return null;
+  }
+
+  private static String described(Throwable e) {
+    Throwable root = e;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    String message = root.getMessage();
+    if (message == null || !root.getStackTrace()[0].getClassName().startsWith("caravan.")) {
+      return root.getClass().getSimpleName() + ": " + message;
+    }
+    return message;
   }
 }

@@ -1,0 +1,98 @@
+package caravan.jobs;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/**
+ * One command: its settings are the record {@code C}, its work is {@link #run}. The options that
+ * every command takes are here.
+ */
+@Command(
+    sortOptions = false,
+    mixinStandardHelpOptions = true,
+    usageHelpWidth = 110,
+    exitCodeListHeading = "Exit status:%n",
+    exitCodeList = {
+      "0:done",
+      "1:the run failed",
+      "2:bad usage, settings or input",
+      "3:a gate said no",
+      "4:stopped on request after a checkpoint; run again to go on"
+    })
+public abstract class Job<C extends Record> implements Callable<Integer> {
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "settings over conf/reference.conf; later files win")
+  List<Path> configFiles = new ArrayList<>();
+
+  @Option(
+      names = "--master",
+      paramLabel = "URL",
+      description = "Spark master (default: spark-submit's, else local[*])")
+  Optional<String> master = Optional.empty();
+
+  @Option(names = "--force", description = "run again even where a valid output exists")
+  boolean force;
+
+  @Option(names = "--dry-run", description = "print the resolved settings and stop")
+  boolean dryRun;
+
+  @Option(names = "--verbose", description = "stack traces and Spark's own log lines")
+  boolean verbose;
+
+  @Parameters(paramLabel = "KEY=VALUE", description = "settings over all files", arity = "0..*")
+  List<String> overrides = new ArrayList<>();
+
+  private final Class<C> configType;
+  private ConfigLoader settings;
+
+  protected Job(Class<C> configType) {
+    this.configType = configType;
+  }
+
+  /**
+   * The work.
+   *
+   * @return the exit status: 0, or 3 when a gate said no, or 4 when stopped on request
+   * @throws IllegalArgumentException when settings or input are unusable (status 2)
+   */
+  protected abstract int run(C config) throws Exception;
+
+  @Override
+  public final Integer call() throws Exception {
+    Logging.configure(verbose);
+    settings = ConfigLoader.of(configFiles, overrides);
+    C config = settings.read(configType);
+    if (dryRun) {
+      System.out.println(pretty(config));
+      return 0;
+    }
+    return run(config);
+  }
+
+  /** The Spark session of this run; {@code name} appears in Spark's own pages. */
+  protected SparkSession openSpark(String name) {
+    return SparkSessions.open("caravan " + name, master, settings.sparkProperties());
+  }
+
+  /** Whether valid outputs are to be made again. */
+  protected boolean force() {
+    return force;
+  }
+
+  private static String pretty(Record config) throws JsonProcessingException {
+    return new ObjectMapper()
+        .writerWithDefaultPrettyPrinter()
+        .writeValueAsString(ConfigLoader.asMap(config));
+  }
+}

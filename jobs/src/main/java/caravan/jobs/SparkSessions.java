@@ -1,0 +1,54 @@
+package caravan.jobs;
+
+import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.SparkConf;
+import org.apache.spark.sql.SparkSession;
+
+/** Spark sessions: embedded in this JVM, or on the cluster that spark-submit names. */
+public final class SparkSessions {
+  private SparkSessions() {}
+
+  /**
+   * Opens a session. A master given here wins over spark-submit's; with neither, Spark runs inside
+   * this JVM on all cores.
+   *
+   * @param properties {@code spark.*} keys; they win over everything that is set here
+   */
+  public static SparkSession open(
+      String name, Optional<String> master, Map<String, String> properties) {
+    SparkConf conf = new SparkConf().setAppName(name);
+    master.ifPresent(conf::setMaster);
+    if (!conf.contains("spark.master")) {
+      conf.setMaster("local[*]");
+    }
+    if (conf.get("spark.master").startsWith("local")) {
+      conf.setIfMissing("spark.driver.host", "localhost");
+      conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");
+      conf.setIfMissing("spark.ui.enabled", "false");
+      // 200 shuffle partitions cost more than they carry on one machine.
+      conf.setIfMissing(
+          "spark.sql.shuffle.partitions",
+          String.valueOf(4 * Runtime.getRuntime().availableProcessors()));
+    }
+    conf.setIfMissing("spark.sql.session.timeZone", "UTC");
+    conf.setIfMissing("spark.sql.parquet.compression.codec", "zstd");
+    properties.forEach(conf::set);
+    conf.set("spark.ui.showConsoleProgress", "false");
+    SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
+    spark.sparkContext().addSparkListener(new SparkProgress(name));
+    return spark;
+  }
+
+  /**
+   * What a driver must accept from its workers when parameters are averaged: one result of all
+   * workers (parameters and both moments, float32), and as much again for serialization.
+   */
+  public static Map<String, String> forTraining(
+      long parameters, int workers, Map<String, String> properties) {
+    long bytes = Math.max(1L << 30, 2L * workers * parameters * Float.BYTES * 3);
+    Map<String, String> all = new java.util.HashMap<>(properties);
+    all.putIfAbsent("spark.driver.maxResultSize", (bytes >> 20) + "m");
+    return all;
+  }
+}
