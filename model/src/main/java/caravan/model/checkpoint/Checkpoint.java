@@ -1,0 +1,70 @@
+package caravan.model.checkpoint;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.javacpp.FloatPointer;
+
+/**
+ * A model and what training needs to go on from it. A checkpoint that was read owns its off-heap
+ * buffers: close it. One that is only written may borrow them.
+ *
+ * @param parameters [ParameterLayout.length()] in the layout's order
+ * @param moments the optimizer's state, absent in a model that is not to be trained further
+ * @param outerMomentum [ParameterLayout.length()] the outer optimizer's velocity, where it has one
+ * @param state what the training code wants back: step, round, tokens seen, data position, seeds,
+ *     configuration; any values that JSON can hold
+ * @param tokenizerFiles contents by file name, such as {@code tokenizer.model}
+ */
+public record Checkpoint(
+    LlamaConfig config,
+    SpecialTokens specialTokens,
+    FloatPointer parameters,
+    Optional<AdamMoments> moments,
+    Optional<FloatPointer> outerMomentum,
+    Map<String, Object> state,
+    Map<String, byte[]> tokenizerFiles)
+    implements AutoCloseable {
+
+  public Checkpoint {
+    long length = new ParameterLayout(config).length();
+    requireLength("parameters", parameters, length);
+    moments.ifPresent(m -> requireLength("first moment", m.first(), length));
+    moments.ifPresent(m -> requireLength("second moment", m.second(), length));
+    outerMomentum.ifPresent(m -> requireLength("outer momentum", m, length));
+  }
+
+  /** A model without training state. */
+  public static Checkpoint ofModel(
+      LlamaConfig config,
+      SpecialTokens specialTokens,
+      FloatPointer parameters,
+      Map<String, byte[]> tokenizerFiles) {
+    return new Checkpoint(
+        config,
+        specialTokens,
+        parameters,
+        Optional.empty(),
+        Optional.empty(),
+        Map.of(),
+        tokenizerFiles);
+  }
+
+  @Override
+  public void close() {
+    parameters.close();
+    moments.ifPresent(m -> m.first().close());
+    moments.ifPresent(m -> m.second().close());
+    outerMomentum.ifPresent(FloatPointer::close);
+  }
+
+  /** A pointer into a larger buffer may hold more; one of unknown capacity is trusted. */
+  private static void requireLength(String what, FloatPointer floats, long wanted) {
+    long got = floats.limit() - floats.position();
+    if (floats.limit() > 0 && got < wanted) {
+      throw new IllegalArgumentException(
+          what + ": got " + got + " floats, wanted " + wanted + " by the model's shape");
+    }
+  }
+}

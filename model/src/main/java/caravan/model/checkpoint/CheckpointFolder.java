@@ -1,0 +1,302 @@
+package caravan.model.checkpoint;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.bytedeco.javacpp.FloatPointer;
+
+/**
+ * One model directory: Hugging Face's files and, when it is a training checkpoint, {@code caravan/}
+ * beside them. {@code caravan/state.json} is written first, so that even an interrupted directory
+ * can be told from a foreign one, and {@code caravan/manifest.json} last: it is the commit.
+ */
+final class CheckpointFolder {
+  static final String CARAVAN = "caravan";
+  private static final String CONFIG = "config.json";
+  private static final String GENERATION = "generation_config.json";
+  private static final String STATE = "caravan/state.json";
+  private static final String OPTIMIZER = "caravan/optimizer.safetensors";
+  private static final String OUTER = "caravan/outer.safetensors";
+  private static final String MANIFEST = "caravan/manifest.json";
+  private static final String FIRST_MOMENT = "first_moment";
+  private static final String SECOND_MOMENT = "second_moment";
+  private static final String OUTER_MOMENTUM = "outer_momentum";
+  private static final Set<String> MODEL_FILES =
+      Set.of(CONFIG, GENERATION, HuggingFaceWeights.FILE);
+
+  /** What a foreign directory may hold of a tokenizer; our own manifests list theirs. */
+  private static final List<String> TOKENIZER_FILES =
+      List.of(
+          "tokenizer.model",
+          "tokenizer.json",
+          "tokenizer_config.json",
+          "special_tokens_map.json",
+          "added_tokens.json",
+          "vocab.json",
+          "merges.txt",
+          "chat_template.jinja",
+          "tokenizer.bin");
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Directory directory;
+
+  CheckpointFolder(Directory directory) {
+    this.directory = directory;
+  }
+
+  /** Whether it was written as a training checkpoint, whole or not. */
+  boolean isOurs() {
+    return directory.exists(CARAVAN);
+  }
+
+  boolean isModel() {
+    return directory.exists(CONFIG);
+  }
+
+  /** Whether its writing was finished. */
+  boolean isCommitted() {
+    return directory.exists(MANIFEST);
+  }
+
+  String path() {
+    return directory.path();
+  }
+
+  /** Takes the commit away first: a half-deleted checkpoint must not pass for a whole one. */
+  void delete() {
+    if (isCommitted()) {
+      directory.delete(MANIFEST);
+    }
+    directory.deleteAll();
+  }
+
+  /** Writes a training checkpoint. */
+  void write(long step, Checkpoint checkpoint) {
+    if (directory.exists()) {
+      delete();
+    }
+    var files = new LinkedHashMap<String, Directory.Fingerprint>();
+    files.put(STATE, directory.write(STATE, json(checkpoint.state())));
+    files.putAll(writeModel(checkpoint));
+    checkpoint
+        .moments()
+        .ifPresent(
+            moments ->
+                files.put(
+                    OPTIMIZER,
+                    writeVectors(
+                        OPTIMIZER,
+                        checkpoint.config(),
+                        Map.of(FIRST_MOMENT, moments.first(), SECOND_MOMENT, moments.second()))));
+    checkpoint
+        .outerMomentum()
+        .ifPresent(
+            momentum ->
+                files.put(
+                    OUTER,
+                    writeVectors(OUTER, checkpoint.config(), Map.of(OUTER_MOMENTUM, momentum))));
+    directory.write(MANIFEST, manifest(step, files));
+  }
+
+  /** Writes Hugging Face's files alone. */
+  Map<String, Directory.Fingerprint> writeModel(Checkpoint checkpoint) {
+    var files = new LinkedHashMap<String, Directory.Fingerprint>();
+    checkpoint
+        .tokenizerFiles()
+        .forEach(
+            (name, content) -> {
+              if (MODEL_FILES.contains(name) || name.contains("/")) {
+                throw new IllegalArgumentException(
+                    "tokenizer file " + name + ": wanted a plain file name other than the model's");
+              }
+              files.put(name, directory.write(name, content));
+            });
+    SpecialTokens special = checkpoint.specialTokens();
+    LlamaConfig config = checkpoint.config();
+    files.put(CONFIG, directory.write(CONFIG, HuggingFaceConfig.configJson(config, special)));
+    files.put(
+        GENERATION, directory.write(GENERATION, HuggingFaceConfig.generationConfigJson(special)));
+    files.put(
+        HuggingFaceWeights.FILE,
+        directory.write(
+            HuggingFaceWeights.FILE,
+            out -> HuggingFaceWeights.write(out, config, checkpoint.parameters())));
+    return files;
+  }
+
+  private Directory.Fingerprint writeVectors(
+      String file, LlamaConfig config, Map<String, FloatPointer> vectors) {
+    long length = new ParameterLayout(config).length();
+    List<SafeTensors.Source> sources =
+        vectors.keySet().stream()
+            .sorted()
+            .map(name -> new SafeTensors.Source(name, List.of(length), vectors.get(name), 0))
+            .toList();
+    return directory.write(file, out -> SafeTensors.write(out, Map.of(), sources));
+  }
+
+  private static byte[] manifest(long step, Map<String, Directory.Fingerprint> files) {
+    ObjectNode manifest = JSON.createObjectNode();
+    manifest.put("format", "caravan-checkpoint");
+    manifest.put("version", 1);
+    manifest.put("step", step);
+    ObjectNode list = manifest.putObject("files");
+    files.forEach(
+        (name, print) ->
+            list.putObject(name).put("bytes", print.bytes()).put("sha256", print.sha256()));
+    return json(manifest);
+  }
+
+  private static byte[] json(Object value) {
+    try {
+      return JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(value);
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          "checkpoint state cannot be written as JSON: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Compares the files with the manifest.
+   *
+   * @param training whether the optimizer's files are to be read as well
+   * @return what is wrong, or empty
+   */
+  Optional<String> damage(Part part) {
+    if (!isCommitted()) {
+      return Optional.of(path() + ": no " + MANIFEST + ": its writing was interrupted");
+    }
+    try {
+      for (Map.Entry<String, JsonNode> file : manifestFiles().properties()) {
+        String name = file.getKey();
+        boolean optimizer = name.equals(OPTIMIZER) || name.equals(OUTER);
+        if (optimizer && part == Part.MODEL) {
+          continue;
+        }
+        if (!directory.exists(name)) {
+          return Optional.of(directory.path(name) + ": listed in " + MANIFEST + ", but missing");
+        }
+        Directory.Fingerprint got = directory.fingerprint(name);
+        long bytes = file.getValue().path("bytes").asLong();
+        String sha256 = file.getValue().path("sha256").asText();
+        if (got.bytes() != bytes) {
+          return Optional.of(
+              directory.path(name) + ": " + got.bytes() + " bytes, manifest says " + bytes);
+        }
+        if (!got.sha256().equals(sha256)) {
+          return Optional.of(
+              directory.path(name) + ": sha256 " + got.sha256() + ", manifest says " + sha256);
+        }
+      }
+    } catch (IllegalArgumentException e) {
+      return Optional.of(e.getMessage());
+    }
+    return Optional.empty();
+  }
+
+  /** How much of a checkpoint is wanted. */
+  enum Part {
+    /** The model alone: evaluation, generation, the base of another training run. */
+    MODEL,
+    /** The optimizer's state too: to go on as if never stopped. */
+    TRAINING
+  }
+
+  private JsonNode manifestFiles() {
+    try {
+      JsonNode files = JSON.readTree(directory.bytes(MANIFEST)).path("files");
+      if (files.path(CONFIG).isMissingNode()
+          || files.path(HuggingFaceWeights.FILE).isMissingNode()) {
+        throw new IllegalArgumentException(
+            directory.path(MANIFEST) + ": does not list the model's files");
+      }
+      return files;
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          directory.path(MANIFEST) + " is not JSON: " + e.getMessage(), e);
+    }
+  }
+
+  /** Reads without comparing checksums. */
+  Checkpoint read(Part part) {
+    String where = directory.path(CONFIG);
+    byte[] file = directory.bytes(CONFIG);
+    LlamaConfig config = HuggingFaceConfig.config(file, where);
+    SpecialTokens special = HuggingFaceConfig.specialTokens(file, where);
+    Map<String, Object> state = isOurs() ? state() : Map.of();
+    Map<String, byte[]> tokenizerFiles = tokenizerFiles();
+    var owned = new ArrayList<FloatPointer>();
+    try {
+      owned.add(HuggingFaceWeights.read(directory, config));
+      Optional<AdamMoments> moments = Optional.empty();
+      Optional<FloatPointer> outer = Optional.empty();
+      if (part == Part.TRAINING && directory.exists(OPTIMIZER)) {
+        owned.add(vector(OPTIMIZER, FIRST_MOMENT, config));
+        owned.add(vector(OPTIMIZER, SECOND_MOMENT, config));
+        moments = Optional.of(new AdamMoments(owned.get(1), owned.get(2)));
+      }
+      if (part == Part.TRAINING && directory.exists(OUTER)) {
+        owned.add(vector(OUTER, OUTER_MOMENTUM, config));
+        outer = Optional.of(owned.get(owned.size() - 1));
+      }
+      return new Checkpoint(config, special, owned.get(0), moments, outer, state, tokenizerFiles);
+    } catch (RuntimeException e) {
+      owned.forEach(FloatPointer::close);
+      throw e;
+    }
+  }
+
+  private FloatPointer vector(String file, String name, LlamaConfig config) {
+    long length = new ParameterLayout(config).length();
+    try (SafeTensors tensors = SafeTensors.open(directory, file)) {
+      SafeTensors.Entry entry = tensors.entries().get(name);
+      if (entry == null || entry.length() != length) {
+        throw new IllegalArgumentException(
+            directory.path(file)
+                + ": tensor "
+                + name
+                + (entry == null ? " is missing" : " has shape " + entry.shape())
+                + ", wanted ["
+                + length
+                + "], one value per parameter of config.json");
+      }
+      FloatPointer vector = new FloatPointer(length);
+      tensors.read(entry, vector, 0);
+      return vector;
+    }
+  }
+
+  private Map<String, Object> state() {
+    try {
+      return JSON.readValue(directory.bytes(STATE), new TypeReference<>() {});
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          directory.path(STATE) + " is not JSON: " + e.getMessage(), e);
+    }
+  }
+
+  private Map<String, byte[]> tokenizerFiles() {
+    var names = new ArrayList<String>();
+    if (isOurs()) {
+      manifestFiles().fieldNames().forEachRemaining(names::add);
+      names.removeIf(name -> name.contains("/") || MODEL_FILES.contains(name));
+    } else {
+      names.addAll(TOKENIZER_FILES);
+      names.removeIf(name -> !directory.exists(name));
+    }
+    var contents = new LinkedHashMap<String, byte[]>();
+    names.forEach(name -> contents.put(name, directory.bytes(name)));
+    return contents;
+  }
+}

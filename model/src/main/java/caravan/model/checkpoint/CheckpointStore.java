@@ -1,0 +1,204 @@
+package caravan.model.checkpoint;
+
+import caravan.model.checkpoint.CheckpointFolder.Part;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.hadoop.conf.Configuration;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The checkpoints of one training run: {@code OUTPUT/checkpoints/step-00000400/} and so on, with
+ * the small files {@code latest} and {@code best} beside them naming one each.
+ *
+ * <p>A checkpoint counts once its manifest is written, and the newest one that counts is where
+ * training goes on: {@code latest} is for people and other programs. One writer at a time.
+ */
+public final class CheckpointStore {
+
+  /**
+   * A checkpoint that was found.
+   *
+   * @param skipped newer checkpoints passed over, and what is wrong with each
+   */
+  public record Found(long step, String path, Checkpoint checkpoint, List<String> skipped) {}
+
+  private static final Logger log = LoggerFactory.getLogger(CheckpointStore.class);
+  private static final String CHECKPOINTS = "checkpoints";
+  private static final String LATEST = "latest";
+  private static final String BEST = "best";
+  private static final Pattern STEP = Pattern.compile("step-(\\d{8,18})");
+
+  private final Directory checkpoints;
+
+  /**
+   * @param output the training run's output directory, the one that holds {@code checkpoints/}
+   */
+  public CheckpointStore(String output, Configuration hadoop) {
+    this(Directory.of(output, hadoop).child(CHECKPOINTS));
+  }
+
+  private CheckpointStore(Directory checkpoints) {
+    this.checkpoints = checkpoints;
+  }
+
+  /** The store at or under a directory: the output directory, or its {@code checkpoints}. */
+  static Optional<CheckpointStore> at(Directory directory) {
+    return List.of(directory.child(CHECKPOINTS), directory).stream()
+        .filter(d -> d.list().stream().anyMatch(name -> STEP.matcher(name).matches()))
+        .map(CheckpointStore::new)
+        .findFirst();
+  }
+
+  /**
+   * Writes a checkpoint, replacing one of the same step.
+   *
+   * @return its path
+   */
+  public String save(long step, Checkpoint checkpoint) {
+    CheckpointFolder folder = folder(step);
+    folder.write(step, checkpoint);
+    point(LATEST, step);
+    return folder.path();
+  }
+
+  /** Makes {@code best} name this step, which pruning then spares. */
+  public void markBest(long step) {
+    if (!folder(step).isCommitted()) {
+      throw new IllegalArgumentException(
+          "cannot mark " + folder(step).path() + " as best: it is not a finished checkpoint");
+    }
+    point(BEST, step);
+  }
+
+  /** The step that {@code best} names. */
+  public OptionalLong best() {
+    if (!checkpoints.exists(BEST)) {
+      return OptionalLong.empty();
+    }
+    String name = new String(checkpoints.bytes(BEST), StandardCharsets.UTF_8).strip();
+    Matcher matcher = STEP.matcher(name);
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException(
+          checkpoints.path(BEST)
+              + ": got \""
+              + name
+              + "\", wanted the name of a checkpoint such as step-00000400; correct or delete it");
+    }
+    return OptionalLong.of(Long.parseLong(matcher.group(1)));
+  }
+
+  /** Steps with a finished checkpoint, ascending. */
+  public List<Long> steps() {
+    return allSteps().stream().filter(step -> folder(step).isCommitted()).toList();
+  }
+
+  /**
+   * Loads the newest undamaged checkpoint with its optimizer state. Damaged ones are passed over
+   * with a warning and named in the result.
+   *
+   * @return empty when no training has been saved here
+   * @throws IllegalStateException when there are finished checkpoints and all are damaged
+   */
+  public Optional<Found> latest() {
+    return newest(Part.TRAINING);
+  }
+
+  Optional<Found> newest(Part part) {
+    var skipped = new ArrayList<String>();
+    List<Long> newestFirst = steps().stream().sorted(Comparator.reverseOrder()).toList();
+    for (long step : newestFirst) {
+      CheckpointFolder folder = folder(step);
+      Optional<String> damage = folder.damage(part);
+      if (damage.isEmpty()) {
+        return Optional.of(new Found(step, folder.path(), folder.read(part), List.copyOf(skipped)));
+      }
+      log.warn("damaged checkpoint passed over: {}", damage.get());
+      skipped.add(damage.get());
+    }
+    if (!skipped.isEmpty()) {
+      throw new IllegalStateException(
+          "every checkpoint in "
+              + checkpoints.path()
+              + " is damaged: "
+              + String.join("; ", skipped)
+              + "; restore one or train again from the start");
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * Loads one step's checkpoint with its optimizer state.
+   *
+   * @throws IllegalArgumentException when it is missing, unfinished or damaged
+   */
+  public Checkpoint load(long step) {
+    return load(step, Part.TRAINING);
+  }
+
+  Checkpoint load(long step, Part part) {
+    CheckpointFolder folder = folder(step);
+    folder
+        .damage(part)
+        .ifPresent(
+            damage -> {
+              throw new IllegalArgumentException(
+                  damage + "; finished checkpoints are of steps " + steps());
+            });
+    return folder.read(part);
+  }
+
+  /** Where a step's checkpoint lies. */
+  public String path(long step) {
+    return folder(step).path();
+  }
+
+  /**
+   * Deletes all but the newest checkpoints and the best one, and what interrupted runs left behind.
+   *
+   * @param keepLast how many to keep, at least 1
+   * @return steps that were deleted
+   */
+  public List<Long> prune(int keepLast) {
+    if (keepLast < 1) {
+      throw new IllegalArgumentException("keep-last: got " + keepLast + ", wanted at least 1");
+    }
+    List<Long> finished = steps();
+    var kept =
+        new ArrayList<>(finished.subList(Math.max(0, finished.size() - keepLast), finished.size()));
+    best().ifPresent(kept::add);
+    List<Long> surplus = allSteps().stream().filter(step -> !kept.contains(step)).toList();
+    surplus.forEach(step -> folder(step).delete());
+    return surplus;
+  }
+
+  private void point(String file, long step) {
+    checkpoints.replace(file, (name(step) + "\n").getBytes(StandardCharsets.UTF_8));
+  }
+
+  private List<Long> allSteps() {
+    return checkpoints.list().stream()
+        .map(STEP::matcher)
+        .filter(Matcher::matches)
+        .map(m -> Long.parseLong(m.group(1)))
+        .sorted()
+        .toList();
+  }
+
+  private CheckpointFolder folder(long step) {
+    return new CheckpointFolder(checkpoints.child(name(step)));
+  }
+
+  private static String name(long step) {
+    if (step < 0) {
+      throw new IllegalArgumentException("checkpoint step: got " + step + ", wanted at least 0");
+    }
+    return String.format("step-%08d", step);
+  }
+}

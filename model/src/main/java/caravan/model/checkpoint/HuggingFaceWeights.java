@@ -1,0 +1,231 @@
+package caravan.model.checkpoint;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.bytedeco.javacpp.FloatPointer;
+
+/**
+ * The flat parameter buffer as Hugging Face's named tensors. Each of those is one slice of the
+ * buffer (queries, keys and values are row ranges of the fused projection, gate and up of the fused
+ * feed-forward matrix), and they are written in buffer order: the data of a {@code
+ * model.safetensors} written here is the buffer, byte for byte.
+ */
+public final class HuggingFaceWeights {
+
+  /**
+   * One of Hugging Face's tensors in the flat buffer.
+   *
+   * @param offset first element, in floats
+   * @param shape {@code [out, in]}, or {@code [hidden]} for a norm's gain
+   */
+  public record Slice(String name, long offset, List<Long> shape) {
+    /** Number of elements. */
+    public long length() {
+      return shape.stream().reduce(1L, (a, b) -> a * b);
+    }
+  }
+
+  static final String FILE = "model.safetensors";
+  private static final String INDEX = "model.safetensors.index.json";
+  private static final String HEAD = "lm_head.weight";
+  private static final String EMBEDDING = "model.embed_tokens.weight";
+
+  private HuggingFaceWeights() {}
+
+  /** All tensors, in buffer order. */
+  public static List<Slice> slices(ParameterLayout layout) {
+    LlamaConfig config = layout.config();
+    List<Slice> slices = new ArrayList<>();
+    slices.add(matrix(EMBEDDING, layout.embedding(), 0, config.vocabSize()));
+    for (int l = 0; l < config.layerCount(); l++) {
+      ParameterLayout.Block block = layout.block(l);
+      String prefix = "model.layers." + l + ".";
+      int q = config.queryDim();
+      int kv = config.kvDim();
+      int inter = config.intermediateSize();
+      slices.add(gain(prefix + "input_layernorm.weight", block.attentionNorm()));
+      slices.add(matrix(prefix + "self_attn.q_proj.weight", block.qkv(), 0, q));
+      slices.add(matrix(prefix + "self_attn.k_proj.weight", block.qkv(), q, kv));
+      slices.add(matrix(prefix + "self_attn.v_proj.weight", block.qkv(), q + kv, kv));
+      slices.add(
+          matrix(
+              prefix + "self_attn.o_proj.weight",
+              block.attentionOutput(),
+              0,
+              block.attentionOutput().rows()));
+      slices.add(gain(prefix + "post_attention_layernorm.weight", block.mlpNorm()));
+      slices.add(matrix(prefix + "mlp.gate_proj.weight", block.gateUp(), 0, inter));
+      slices.add(matrix(prefix + "mlp.up_proj.weight", block.gateUp(), inter, inter));
+      slices.add(matrix(prefix + "mlp.down_proj.weight", block.down(), 0, block.down().rows()));
+    }
+    slices.add(gain("model.norm.weight", layout.finalNorm()));
+    if (!config.tiedEmbeddings()) {
+      slices.add(matrix(HEAD, layout.head(), 0, config.vocabSize()));
+    }
+    return slices;
+  }
+
+  private static Slice matrix(
+      String name, ParameterLayout.Tensor tensor, long firstRow, long rows) {
+    long cols = tensor.cols();
+    return new Slice(name, tensor.offset() + firstRow * cols, List.of(rows, cols));
+  }
+
+  private static Slice gain(String name, ParameterLayout.Tensor tensor) {
+    return new Slice(name, tensor.offset(), List.of(tensor.length()));
+  }
+
+  static void write(OutputStream out, LlamaConfig config, FloatPointer parameters)
+      throws IOException {
+    List<SafeTensors.Source> sources =
+        slices(new ParameterLayout(config)).stream()
+            .map(s -> new SafeTensors.Source(s.name(), s.shape(), parameters, s.offset()))
+            .toList();
+    // transformers 4 refuses a file that does not say which framework's layout it has.
+    SafeTensors.write(out, Map.of("format", "pt"), sources);
+  }
+
+  /** Reads {@code model.safetensors}, or the files that its index names. */
+  static FloatPointer read(Directory directory, LlamaConfig config) {
+    ParameterLayout layout = new ParameterLayout(config);
+    FloatPointer parameters = new FloatPointer(layout.length());
+    List<SafeTensors> files = new ArrayList<>();
+    try {
+      for (String name : fileNames(directory)) {
+        files.add(SafeTensors.open(directory, name));
+      }
+      read(files, layout, parameters);
+      return parameters;
+    } catch (RuntimeException e) {
+      parameters.close();
+      throw e;
+    } finally {
+      files.forEach(SafeTensors::close);
+    }
+  }
+
+  private static void read(
+      List<SafeTensors> files, ParameterLayout layout, FloatPointer parameters) {
+    Map<String, SafeTensors> owners = new LinkedHashMap<>();
+    for (SafeTensors file : files) {
+      file.entries().keySet().forEach(name -> owners.put(name, file));
+    }
+    String where = files.get(0).path();
+    List<Slice> slices = slices(layout);
+    refuseUnexpected(where, slices, owners, layout);
+    for (Slice slice : slices) {
+      SafeTensors file = owners.get(slice.name());
+      if (file == null) {
+        throw new IllegalArgumentException(
+            where
+                + ": tensor "
+                + slice.name()
+                + " is missing, wanted shape "
+                + slice.shape()
+                + "; the file is another architecture's, or config.json promises more layers"
+                + " than it holds");
+      }
+      SafeTensors.Entry entry = file.entries().get(slice.name());
+      if (!entry.shape().equals(slice.shape())) {
+        throw new IllegalArgumentException(
+            file.path()
+                + ": tensor "
+                + slice.name()
+                + " has shape "
+                + entry.shape()
+                + ", wanted "
+                + slice.shape()
+                + " by config.json");
+      }
+      file.read(entry, parameters, slice.offset());
+    }
+    if (layout.config().tiedEmbeddings() && owners.containsKey(HEAD)) {
+      requireTwin(owners.get(HEAD), layout.embedding(), parameters);
+    }
+  }
+
+  /** A tied model's file may repeat the embedding as its head, but not contradict it. */
+  private static void requireTwin(
+      SafeTensors file, ParameterLayout.Tensor embedding, FloatPointer parameters) {
+    SafeTensors.Entry entry = file.entries().get(HEAD);
+    boolean equal = entry.length() == embedding.length();
+    if (equal) {
+      try (FloatPointer head = new FloatPointer(entry.length())) {
+        file.read(entry, head, 0);
+        equal = Floats.equal(head, 0, parameters, embedding.offset(), embedding.length());
+      }
+    }
+    if (!equal) {
+      throw new IllegalArgumentException(
+          file.path()
+              + ": "
+              + HEAD
+              + " differs from "
+              + EMBEDDING
+              + ", but config.json has tie_word_embeddings true; set it to false to keep both");
+    }
+  }
+
+  /**
+   * Old files carry each layer's rotary frequencies, and files of tied models sometimes the head
+   * again: neither is a parameter of ours.
+   */
+  private static void refuseUnexpected(
+      String where, List<Slice> slices, Map<String, SafeTensors> owners, ParameterLayout layout) {
+    var unexpected = new TreeSet<>(owners.keySet());
+    slices.forEach(slice -> unexpected.remove(slice.name()));
+    unexpected.removeIf(name -> name.endsWith("rotary_emb.inv_freq"));
+    if (layout.config().tiedEmbeddings()) {
+      unexpected.remove(HEAD);
+    }
+    if (!unexpected.isEmpty()) {
+      String first = unexpected.first();
+      throw new IllegalArgumentException(
+          where
+              + ": "
+              + unexpected.size()
+              + " unexpected tensors, the first is "
+              + first
+              + " of shape "
+              + owners.get(first).entries().get(first).shape()
+              + "; wanted only the Llama tensors of config.json ("
+              + layout.config().layerCount()
+              + " layers, tie_word_embeddings "
+              + layout.config().tiedEmbeddings()
+              + ")");
+    }
+  }
+
+  private static List<String> fileNames(Directory directory) {
+    if (directory.exists(FILE)) {
+      return List.of(FILE);
+    }
+    if (!directory.exists(INDEX)) {
+      throw new IllegalArgumentException(
+          directory.path()
+              + ": no model.safetensors and no model.safetensors.index.json in it; wanted a Hugging"
+              + " Face model directory");
+    }
+    try {
+      JsonNode index = new ObjectMapper().readTree(directory.bytes(INDEX));
+      var names = new TreeSet<String>();
+      index.path("weight_map").forEach(file -> names.add(file.asText()));
+      if (names.isEmpty()) {
+        throw new IllegalArgumentException(directory.path(INDEX) + ": weight_map names no file");
+      }
+      return List.copyOf(names);
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          directory.path(INDEX) + " is not JSON: " + e.getMessage(), e);
+    }
+  }
+}
