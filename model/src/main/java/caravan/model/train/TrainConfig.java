@@ -1,0 +1,108 @@
+package caravan.model.train;
+
+import java.io.Serializable;
+
+/**
+ * How to train; the keys under {@code train} in reference.conf, which states each one's unit, range and source.
+ *
+ * @param steps optimizer steps of the whole training
+ * @param workers Spark tasks that train side by side
+ * @param batchSequences sequences per step and worker
+ * @param sequenceLength tokens per sequence
+ * @param averagingSteps steps between two averages (one round)
+ * @param learningRate peak learning rate
+ * @param minLearningRate learning rate at the end
+ * @param warmupSteps steps of linear warmup
+ * @param schedule {@code constant}, {@code linear} or {@code cosine}
+ * @param beta1 decay of AdamW's first moment
+ * @param beta2 decay of AdamW's second moment
+ * @param epsilon AdamW's epsilon
+ * @param weightDecay decoupled decay of matrices
+ * @param clipNorm largest global gradient norm; 0 for no clipping
+ * @param checkpointSteps steps between checkpoints
+ * @param keepLast checkpoints to keep beside the best
+ * @param validationSteps steps between validations
+ * @param validationSequences sequences per validation; 0 for all
+ * @param engine {@code cpu} or {@code nd4j}
+ * @param threads threads of one worker's engine
+ */
+public record TrainConfig(
+    int steps,
+    int workers,
+    int batchSequences,
+    int sequenceLength,
+    int averagingSteps,
+    double learningRate,
+    double minLearningRate,
+    int warmupSteps,
+    String schedule,
+    double beta1,
+    double beta2,
+    double epsilon,
+    double weightDecay,
+    double clipNorm,
+    int checkpointSteps,
+    int keepLast,
+    int validationSteps,
+    long validationSequences,
+    String engine,
+    int threads)
+    implements Serializable {
+
+  public TrainConfig {
+    atLeast("steps", steps, 1);
+    atLeast("workers", workers, 1);
+    atLeast("batch-sequences", batchSequences, 1);
+    atLeast("sequence-length", sequenceLength, 2);
+    atLeast("averaging-steps", averagingSteps, 1);
+    atLeast("learning-rate", learningRate, 0);
+    atLeast("min-learning-rate", minLearningRate, 0);
+    atLeast("warmup-steps", warmupSteps, 0);
+    below("beta1", beta1);
+    below("beta2", beta2);
+    atLeast("epsilon", epsilon, 0);
+    atLeast("weight-decay", weightDecay, 0);
+    atLeast("clip-norm", clipNorm, 0);
+    atLeast("checkpoint-steps", checkpointSteps, 1);
+    atLeast("keep-last", keepLast, 1);
+    atLeast("validation-steps", validationSteps, 1);
+    atLeast("validation-sequences", validationSequences, 0);
+    atLeast("threads", threads, 1);
+    choice("schedule", schedule, "constant", "linear", "cosine");
+    choice("engine", engine, "cpu", "nd4j");
+    if (minLearningRate > learningRate) {
+      throw new IllegalArgumentException(
+          "train.min-learning-rate: got " + minLearningRate + ", wanted at most train.learning-rate = " + learningRate);
+    }
+  }
+
+  /** Sequences that one step uses over all workers. */
+  public long stepSequences() {
+    return (long) workers * batchSequences;
+  }
+
+  AdamW adamW() {
+    Schedule.Kind kind = Schedule.Kind.valueOf(schedule.toUpperCase(java.util.Locale.ROOT));
+    return new AdamW(
+        new Schedule(kind, learningRate, minLearningRate, warmupSteps, steps), beta1, beta2, epsilon, clipNorm);
+  }
+
+  private static void atLeast(String key, double value, double minimum) {
+    if (!(value >= minimum)) {
+      throw new IllegalArgumentException("train." + key + ": got " + value + ", wanted at least " + minimum);
+    }
+  }
+
+  private static void below(String key, double value) {
+    if (!(value >= 0 && value < 1)) {
+      throw new IllegalArgumentException("train." + key + ": got " + value + ", wanted a number in [0, 1)");
+    }
+  }
+
+  private static void choice(String key, String value, String... choices) {
+    if (!java.util.List.of(choices).contains(value)) {
+      throw new IllegalArgumentException(
+          "train." + key + ": got " + value + ", wanted one of " + String.join(", ", choices));
+    }
+  }
+}

@@ -1,0 +1,76 @@
+package caravan.model.train;
+
+import caravan.model.engine.TokenBatch;
+import java.io.Serializable;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+
+/** Mean loss over held-out sequences, each worker scoring its own contiguous part. */
+final class Validator {
+  private final JavaSparkContext spark;
+  private final TrainConfig config;
+  private final SequenceSource source;
+  private final long sequences;
+
+  Validator(JavaSparkContext spark, TrainConfig config, SequenceSource source) {
+    this.spark = spark;
+    this.config = config;
+    this.source = source;
+    sequences =
+        config.validationSequences() == 0 ? source.size() : Math.min(source.size(), config.validationSequences());
+  }
+
+  /** Mean cross entropy in nats per target token. */
+  double loss(ComputationGraph graph) {
+    Broadcast<GraphState> state = spark.broadcast(GraphState.of(graph));
+    try {
+      String json = graph.getConfiguration().toJson();
+      SequenceSource data = source;
+      int workers = config.workers();
+      int batch = config.batchSequences();
+      long size = sequences;
+      List<Integer> numbers = IntStream.range(0, workers).boxed().collect(Collectors.toList());
+      Sum sum =
+          spark
+              .parallelize(numbers, workers)
+              .map(w -> score(json, state.value(), data, size * w / workers, size * (w + 1) / workers, batch))
+              .collect()
+              .stream()
+              .reduce(new Sum(0, 0), Sum::plus);
+      if (sum.tokens == 0) {
+        throw new IllegalStateException("validation: " + size + " sequences hold no target token");
+      }
+      return sum.loss / sum.tokens;
+    } finally {
+      state.destroy();
+    }
+  }
+
+  private static Sum score(String json, GraphState state, SequenceSource data, long from, long to, int batchSequences) {
+    ComputationGraph graph = WorkerGraphs.take(json);
+    state.into(graph);
+    Sum sum = new Sum(0, 0);
+    for (long at = from; at < to; at += batchSequences) {
+      int rows = (int) Math.min(batchSequences, to - at);
+      int seq = data.sequenceLength();
+      TokenBatch batch = new TokenBatch(new int[rows * seq], new int[rows * seq], rows, seq);
+      for (int row = 0; row < rows; row++) {
+        data.read(at + row, batch.ids(), batch.targets(), row * seq);
+      }
+      int tokens = batch.targetCount();
+      sum = sum.plus(new Sum(graph.score(Batches.dataSet(batch), false) * tokens, tokens));
+    }
+    WorkerGraphs.giveBack(json, graph);
+    return sum;
+  }
+
+  private record Sum(double loss, long tokens) implements Serializable {
+    Sum plus(Sum other) {
+      return new Sum(loss + other.loss, tokens + other.tokens);
+    }
+  }
+}
