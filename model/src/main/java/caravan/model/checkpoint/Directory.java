@@ -24,7 +24,7 @@ import org.apache.hadoop.fs.Path;
  * Files under one path of any Hadoop file system. Local files are written without Hadoop's {@code
  * .crc} side files, which other readers of a model directory would not understand.
  */
-final class Directory {
+public final class Directory {
 
   /** What was written: size in bytes and sha256 in hexadecimal. */
   record Fingerprint(long bytes, String sha256) {}
@@ -44,7 +44,7 @@ final class Directory {
     this.root = root;
   }
 
-  static Directory of(String path, Configuration hadoop) {
+  public static Directory of(String path, Configuration hadoop) {
     try {
       Path root = new Path(path);
       FileSystem files = root.getFileSystem(hadoop);
@@ -63,19 +63,19 @@ final class Directory {
     return root.getName();
   }
 
-  String path() {
+  public String path() {
     return root.toString();
   }
 
-  String path(String file) {
+  public String path(String file) {
     return new Path(root, file).toString();
   }
 
-  boolean exists() {
+  public boolean exists() {
     return attempt("look for", "", () -> files.exists(root));
   }
 
-  boolean exists(String file) {
+  public boolean exists(String file) {
     return attempt("look for", file, () -> files.exists(new Path(root, file)));
   }
 
@@ -106,7 +106,7 @@ final class Directory {
   }
 
   /** A whole small file. */
-  byte[] bytes(String file) {
+  public byte[] bytes(String file) {
     return attempt(
         "read",
         file,
@@ -158,7 +158,7 @@ final class Directory {
    * Replaces a small file so that readers see the old or the new content. Object stores do so by
    * themselves; a local file is renamed over the old one.
    */
-  void replace(String file, byte[] content) {
+  public void replace(String file, byte[] content) {
     if (!files.getUri().getScheme().equals("file")) {
       write(file, content);
       return;

@@ -67,16 +67,6 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
   }
 
   /**
-   * Bytes that {@code spark.driver.maxResultSize} must allow: every worker's parameters and two
-   * moments, with a tenth to spare.
-   *
-   * @param parameters number of model parameters
-   */
-  public static long resultBytes(long parameters, int workers) {
-    return Math.max(1L << 30, workers * parameters * 3 * Float.BYTES / 10 * 11 + (64L << 20));
-  }
-
-  /**
    * Trains one round.
    *
    * @param data one partition per worker, every element a batch of exactly batchSequences sequences

@@ -4,7 +4,10 @@ import java.util.Iterator;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 
-/** Training without Spark, in one loop: the reference that averaging with one worker equals bit for bit. */
+/**
+ * Training without Spark, in one loop: the reference that averaging with one worker equals bit for
+ * bit.
+ */
 final class LocalTrainer {
   private LocalTrainer() {}
 
@@ -13,8 +16,14 @@ final class LocalTrainer {
    * @param batchSequences sequences per step
    */
   static void train(
-      ComputationGraph graph, SequenceSource source, SequenceOrder order, long firstPosition, int batchSequences, int steps) {
-    Iterator<MultiDataSet> batches = Batches.iterator(source, order, firstPosition, batchSequences, steps);
+      ComputationGraph graph,
+      SequenceSource source,
+      SequenceOrder order,
+      long firstPosition,
+      int batchSequences,
+      int steps) {
+    Iterator<MultiDataSet> batches =
+        Batches.iterator(source, order, firstPosition, batchSequences, steps);
     while (batches.hasNext()) {
       graph.fit(batches.next());
     }

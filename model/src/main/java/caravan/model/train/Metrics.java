@@ -13,7 +13,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
  * @param learningRate learning rate of the step
  * @param gradientNorm largest global gradient norm over the workers, before clipping
  * @param tokensPerSecond target tokens of the round over its wall time
- * @param validationLoss mean loss in nats per target token on the validation sequences, after the step; null when not measured
+ * @param validationLoss mean loss in nats per target token on the validation sequences, after the
+ *     step; null when not measured
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Metrics(

@@ -10,8 +10,8 @@ import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * The training's metrics.jsonl and TensorBoard events. Both are replaced whole at each flush, because object stores cannot append; a
- * resumed run keeps the lines up to its checkpoint.
+ * The training's metrics.jsonl and TensorBoard events. Both are replaced whole at each flush,
+ * because object stores cannot append; a resumed run keeps the lines up to its checkpoint.
  */
 public final class MetricsLog {
   private static final String FILE = "metrics.jsonl";
@@ -27,7 +27,10 @@ public final class MetricsLog {
    */
   MetricsLog(String output, Configuration hadoop, int step) {
     this.output = Directory.of(output, hadoop);
-    lines = read(this.output).stream().filter(line -> line.step() <= step).collect(Collectors.toCollection(ArrayList::new));
+    lines =
+        read(this.output).stream()
+            .filter(line -> line.step() <= step)
+            .collect(Collectors.toCollection(ArrayList::new));
   }
 
   /** Metrics of a training, or none where there are none yet. */
@@ -72,7 +75,13 @@ public final class MetricsLog {
             lines.add(JSON.readValue(line, Metrics.class));
           } catch (JsonProcessingException e) {
             throw new IllegalStateException(
-                output.path(FILE) + ": broken line " + (lines.size() + 1) + ": " + line + "; delete the file to go on", e);
+                output.path(FILE)
+                    + ": broken line "
+                    + (lines.size() + 1)
+                    + ": "
+                    + line
+                    + "; delete the file to go on",
+                e);
           }
         }
       }

@@ -7,15 +7,15 @@ import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32C;
 
 /**
- * Scalars in TensorBoard's event format: TFRecord frames (length, masked CRC-32C of it, payload, masked CRC-32C of that) around
- * {@code tensorflow.Event} messages, whose few fields are encoded by hand here.
+ * Scalars in TensorBoard's event format: TFRecord frames (length, masked CRC-32C of it, payload,
+ * masked CRC-32C of that) around {@code tensorflow.Event} messages, whose few fields are encoded by
+ * hand here.
  */
 final class TensorBoard {
   private final ByteArrayOutputStream file = new ByteArrayOutputStream();
 
   TensorBoard() {
     ByteArrayOutputStream event = new ByteArrayOutputStream();
-    fixed64(event, 1, 0);
     bytes(event, 3, "brain.Event:2".getBytes(StandardCharsets.UTF_8));
     frame(event.toByteArray());
   }

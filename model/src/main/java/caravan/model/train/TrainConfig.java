@@ -3,7 +3,8 @@ package caravan.model.train;
 import java.io.Serializable;
 
 /**
- * How to train; the keys under {@code train} in reference.conf, which states each one's unit, range and source.
+ * How to train; the keys under {@code train} in reference.conf, which states each one's unit, range
+ * and source.
  *
  * @param steps optimizer steps of the whole training
  * @param workers Spark tasks that train side by side
@@ -72,7 +73,10 @@ public record TrainConfig(
     choice("engine", engine, "cpu", "nd4j");
     if (minLearningRate > learningRate) {
       throw new IllegalArgumentException(
-          "train.min-learning-rate: got " + minLearningRate + ", wanted at most train.learning-rate = " + learningRate);
+          "train.min-learning-rate: got "
+              + minLearningRate
+              + ", wanted at most train.learning-rate = "
+              + learningRate);
     }
   }
 
@@ -84,18 +88,24 @@ public record TrainConfig(
   AdamW adamW() {
     Schedule.Kind kind = Schedule.Kind.valueOf(schedule.toUpperCase(java.util.Locale.ROOT));
     return new AdamW(
-        new Schedule(kind, learningRate, minLearningRate, warmupSteps, steps), beta1, beta2, epsilon, clipNorm);
+        new Schedule(kind, learningRate, minLearningRate, warmupSteps, steps),
+        beta1,
+        beta2,
+        epsilon,
+        clipNorm);
   }
 
   private static void atLeast(String key, double value, double minimum) {
     if (!(value >= minimum)) {
-      throw new IllegalArgumentException("train." + key + ": got " + value + ", wanted at least " + minimum);
+      throw new IllegalArgumentException(
+          "train." + key + ": got " + value + ", wanted at least " + minimum);
     }
   }
 
   private static void below(String key, double value) {
     if (!(value >= 0 && value < 1)) {
-      throw new IllegalArgumentException("train." + key + ": got " + value + ", wanted a number in [0, 1)");
+      throw new IllegalArgumentException(
+          "train." + key + ": got " + value + ", wanted a number in [0, 1)");
     }
   }
 

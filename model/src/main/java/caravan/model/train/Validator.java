@@ -21,7 +21,9 @@ final class Validator {
     this.config = config;
     this.source = source;
     sequences =
-        config.validationSequences() == 0 ? source.size() : Math.min(source.size(), config.validationSequences());
+        config.validationSequences() == 0
+            ? source.size()
+            : Math.min(source.size(), config.validationSequences());
   }
 
   /** Mean cross entropy in nats per target token. */
@@ -37,7 +39,15 @@ final class Validator {
       Sum sum =
           spark
               .parallelize(numbers, workers)
-              .map(w -> score(json, state.value(), data, size * w / workers, size * (w + 1) / workers, batch))
+              .map(
+                  w ->
+                      score(
+                          json,
+                          state.value(),
+                          data,
+                          size * w / workers,
+                          size * (w + 1) / workers,
+                          batch))
               .collect()
               .stream()
               .reduce(new Sum(0, 0), Sum::plus);
@@ -50,7 +60,8 @@ final class Validator {
     }
   }
 
-  private static Sum score(String json, GraphState state, SequenceSource data, long from, long to, int batchSequences) {
+  private static Sum score(
+      String json, GraphState state, SequenceSource data, long from, long to, int batchSequences) {
     ComputationGraph graph = WorkerGraphs.take(json);
     state.into(graph);
     Sum sum = new Sum(0, 0);
