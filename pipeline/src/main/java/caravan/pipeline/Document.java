@@ -1,5 +1,6 @@
 package caravan.pipeline;
 
+import java.io.Serializable;
 import java.util.Map;
 
 /**
@@ -14,7 +15,8 @@ import java.util.Map;
  * @param meta everything else the record carried
  */
 public record Document(
-    String id, String source, String path, String language, String text, Map<String, String> meta) {
+    String id, String source, String path, String language, String text, Map<String, String> meta)
+    implements Serializable {
   public Document withText(String newText) {
     return new Document(id, source, path, language, newText, meta);
   }

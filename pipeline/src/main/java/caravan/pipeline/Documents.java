@@ -1,10 +1,22 @@
 package caravan.pipeline;
 
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.map_contains_key;
+import static org.apache.spark.sql.functions.not;
+
+import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
+import scala.collection.JavaConverters;
 
 /** The only place that knows how a {@link Document} lies in a Spark row. */
 public final class Documents {
@@ -39,10 +51,64 @@ public final class Documents {
               DataTypes.createMapType(DataTypes.StringType, DataTypes.LongType, false),
               false);
 
+  /** Drop reason: bytes that are not UTF-8. */
+  public static final String INVALID_UTF8 = "invalid_utf8";
+
+  /** Drop reason: not a record of the file's format, or without its text or id. */
+  public static final String BROKEN_RECORD = "broken_record";
+
+  /** Drop reason: longer than {@code read.max-document-characters}. */
+  public static final String TOO_LARGE = "too_large";
+
+  /** The reasons that count against {@code read.max-broken-fraction}. */
+  static final Set<String> BROKEN_REASONS = new TreeSet<>(Set.of(BROKEN_RECORD, INVALID_UTF8));
+
+  private static final String UNREADABLE_REASON = "caravan.unreadable.reason";
+  private static final String UNREADABLE_DETAIL = "caravan.unreadable.detail";
+
   private Documents() {}
 
+  /**
+   * A record that its reader could not make a document of, with the raw record as its text. It
+   * travels among the documents, marked in {@code meta}, so that one pass over the input yields
+   * both.
+   */
+  public static Document unreadable(
+      String id, String source, String path, String raw, String reason, String detail) {
+    return new Document(
+        id, source, path, "", raw, Map.of(UNREADABLE_REASON, reason, UNREADABLE_DETAIL, detail));
+  }
+
+  /** The tagged row of an unreadable record; empty for a document. */
+  public static Optional<Row> taggedIfUnreadable(Document d) {
+    return Optional.ofNullable(d.meta().get(UNREADABLE_REASON))
+        .map(
+            reason -> {
+              Document raw =
+                  new Document(d.id(), d.source(), d.path(), d.language(), d.text(), Map.of());
+              String detail = d.meta().get(UNREADABLE_DETAIL);
+              long characters = d.text().codePointCount(0, d.text().length());
+              return toTaggedRow(raw, reason, detail, characters, Map.of());
+            });
+  }
+
+  /** The documents among rows of {@link #SCHEMA} that may hold unreadable records. */
+  static Dataset<Row> readable(Dataset<Row> documents) {
+    return documents.filter(not(map_contains_key(col("meta"), UNREADABLE_REASON)));
+  }
+
+  /** The unreadable records, tagged. */
+  static Dataset<Row> tagUnreadable(Dataset<Row> documents) {
+    return documents
+        .filter(map_contains_key(col("meta"), UNREADABLE_REASON))
+        .map(
+            (MapFunction<Row, Row>) row -> taggedIfUnreadable(fromRow(row)).orElseThrow(),
+            Encoders.row(TAGGED_SCHEMA));
+  }
+
   public static Row toRow(Document d) {
-    return RowFactory.create(d.id(), d.source(), d.path(), d.language(), d.text(), d.meta());
+    return RowFactory.create(
+        d.id(), d.source(), d.path(), d.language(), d.text(), scalaMap(d.meta()));
   }
 
   public static Row toTaggedRow(
@@ -53,11 +119,16 @@ public final class Documents {
         d.path(),
         d.language(),
         d.text(),
-        d.meta(),
+        scalaMap(d.meta()),
         reason,
         detail,
         inputCharacters,
-        edits);
+        scalaMap(edits));
+  }
+
+  /** Spark takes no Java map in a row. */
+  private static <V> scala.collection.Map<String, V> scalaMap(Map<String, V> map) {
+    return JavaConverters.mapAsScalaMap(map);
   }
 
   public static Document fromRow(Row row) {
@@ -67,6 +138,6 @@ public final class Documents {
         row.getAs("path"),
         row.getAs("language"),
         row.getAs("text"),
-        row.getJavaMap(row.fieldIndex("meta")));
+        new HashMap<>(row.getJavaMap(row.fieldIndex("meta"))));
   }
 }

@@ -1,14 +1,15 @@
 package caravan.pipeline;
 
+import java.io.Serializable;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
 /**
  * A step from documents to documents. It tags and never removes: StageOutput splits kept from
  * dropped, writes both, and counts what was written. Deterministic in (input, configuration, seed),
- * never in partition order.
+ * never in partition order. Serializable, because its functions run on the executors.
  */
-public interface Stage {
+public interface Stage extends Serializable {
   /** The stage's name in reports, such as {@code clean}. */
   String name();
 
@@ -17,4 +18,13 @@ public interface Stage {
    * @return rows of {@link Documents#TAGGED_SCHEMA}: each input document once, with its verdict
    */
   Dataset<Row> apply(Dataset<Row> documents);
+
+  /**
+   * Whether {@link #apply} takes unreadable records too ({@link Documents#unreadable}) and tags
+   * them with their reason. Else it never sees them: StageOutput reads the input twice and tags
+   * them itself.
+   */
+  default boolean tagsUnreadable() {
+    return false;
+  }
 }
