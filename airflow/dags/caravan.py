@@ -90,7 +90,7 @@ class CaravanJob(SparkSubmitOperator):
             super().execute(context)
         except AirflowException as failure:
             if self._hook._submit_sp.returncode == self.BAD_INPUT:
-                raise AirflowFailException(str(failure)) from failure
+                raise AirflowFailException(str(failure)) from None
             raise
 
 
