@@ -1,0 +1,15 @@
+package caravan.jobs;
+
+import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.sql.SparkSession;
+
+/** One Spark session for all tests of this JVM, opened as a command opens its own. */
+public final class TestSpark {
+  private TestSpark() {}
+
+  public static SparkSession session() {
+    return SparkSessions.open(
+        "tests", Optional.of("local[2]"), Map.of("spark.sql.shuffle.partitions", "3"));
+  }
+}
