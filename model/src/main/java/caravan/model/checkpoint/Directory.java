@@ -54,6 +54,15 @@ public final class Directory {
     }
   }
 
+  /** The directory that holds a file. */
+  static Directory holding(String file, Configuration hadoop) {
+    Path parent = new Path(file).getParent();
+    if (parent == null) {
+      throw new IllegalArgumentException(file + ": wanted the path of a file");
+    }
+    return of(parent.toString(), hadoop);
+  }
+
   Directory child(String name) {
     return new Directory(files, new Path(root, name));
   }

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.Path;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
@@ -90,9 +91,7 @@ public final class SafeTensors implements AutoCloseable {
    * @throws IllegalArgumentException when the file is missing, truncated or not safetensors
    */
   public static SafeTensors open(String path, Configuration hadoop) {
-    int slash = path.lastIndexOf('/');
-    String folder = slash < 0 ? "." : slash == 0 ? "/" : path.substring(0, slash);
-    return open(Directory.of(folder, hadoop), path.substring(slash + 1));
+    return open(Directory.holding(path, hadoop), new Path(path).getName());
   }
 
   static SafeTensors open(Directory directory, String file) {
@@ -161,10 +160,16 @@ public final class SafeTensors implements AutoCloseable {
     }
     List<Long> shape = new ArrayList<>();
     json.path("shape").forEach(n -> shape.add(n.asLong()));
+    long bytes;
+    try {
+      bytes = Math.multiplyExact(length(shape), type.bytes);
+    } catch (ArithmeticException e) {
+      throw new IllegalArgumentException(where + " has the impossible shape " + shape, e);
+    }
     JsonNode offsets = json.path("data_offsets");
     long begin = offsets.path(0).asLong(-1);
     long end = offsets.path(1).asLong(-1);
-    if (begin < 0 || end - begin != length(shape) * type.bytes) {
+    if (begin < 0 || end - begin != bytes) {
       throw new IllegalArgumentException(
           where
               + " of shape "
@@ -172,7 +177,7 @@ public final class SafeTensors implements AutoCloseable {
               + " and type "
               + type
               + " wants "
-              + length(shape) * type.bytes
+              + bytes
               + " bytes, its data_offsets are "
               + offsets);
     }
