@@ -1,0 +1,2 @@
+/** Continuing sequences of token ids. */
+package caravan.model.generate;

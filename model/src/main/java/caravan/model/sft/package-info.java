@@ -1,0 +1,2 @@
+/** Supervised fine-tuning: which tokens of a conversation are trained. */
+package caravan.model.sft;
