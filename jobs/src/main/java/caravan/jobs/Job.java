@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -83,6 +84,11 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
   /** The Spark session of this run; {@code name} appears in Spark's own pages. */
   protected SparkSession openSpark(String name) {
     return SparkSessions.open("caravan " + name, master, settings.sparkProperties());
+  }
+
+  /** Access to files, S3 included, for work that needs no Spark session. */
+  protected Configuration hadoop() {
+    return SparkSessions.hadoop(settings.sparkProperties());
   }
 
   /** Whether valid outputs are to be made again. */

@@ -1,8 +1,11 @@
 package caravan.jobs;
 
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
+import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
 
 /** Spark sessions: embedded in this JVM, or on the cluster that spark-submit names. */
@@ -16,6 +19,19 @@ public final class SparkSessions {
    * @param properties {@code spark.*} keys; they win over everything that is set here
    */
   public static SparkSession open(
+      String name, Optional<String> master, Map<String, String> properties) {
+    SparkSession spark =
+        SparkSession.builder().config(conf(name, master, properties)).getOrCreate();
+    spark.sparkContext().addSparkListener(new SparkProgress(name));
+    return spark;
+  }
+
+  /** Access to files as a session with these properties would have it, without opening one. */
+  public static Configuration hadoop(Map<String, String> properties) {
+    return SparkHadoopUtil.get().newConfiguration(conf("files", Optional.empty(), properties));
+  }
+
+  private static SparkConf conf(
       String name, Optional<String> master, Map<String, String> properties) {
     SparkConf conf = new SparkConf().setAppName(name);
     master.ifPresent(conf::setMaster);
@@ -35,9 +51,7 @@ public final class SparkSessions {
     conf.setIfMissing("spark.sql.parquet.compression.codec", "zstd");
     properties.forEach(conf::set);
     conf.set("spark.ui.showConsoleProgress", "false");
-    SparkSession spark = SparkSession.builder().config(conf).getOrCreate();
-    spark.sparkContext().addSparkListener(new SparkProgress(name));
-    return spark;
+    return conf;
   }
 
   /**
@@ -47,7 +61,7 @@ public final class SparkSessions {
   public static Map<String, String> forTraining(
       long parameters, int workers, Map<String, String> properties) {
     long bytes = Math.max(1L << 30, 2L * workers * parameters * Float.BYTES * 3);
-    Map<String, String> all = new java.util.HashMap<>(properties);
+    Map<String, String> all = new HashMap<>(properties);
     all.putIfAbsent("spark.driver.maxResultSize", (bytes >> 20) + "m");
     return all;
   }
