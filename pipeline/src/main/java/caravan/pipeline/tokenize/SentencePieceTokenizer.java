@@ -1,0 +1,300 @@
+package caravan.pipeline.tokenize;
+
+import caravan.pipeline.tokenize.SentencePieceModel.NormalizerSpec;
+import caravan.pipeline.tokenize.SentencePieceModel.Piece;
+import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
+import com.johnsnowlabs.ml.tensorflow.sentencepiece.SentencePieceException;
+import com.johnsnowlabs.ml.tensorflow.sentencepiece.SentencePieceProcessor;
+import java.io.IOException;
+import java.io.Serializable;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * A SentencePiece BPE vocabulary, encoded by Spark NLP's native SentencePiece. Ids and decoded text
+ * equal Python sentencepiece 0.2.0's.
+ *
+ * <p>Two things are done on this side of the native library. Characters that no piece holds fall
+ * back to bytes: their ids are written here. The text between them is cut where no piece can join
+ * it (see {@link PieceAlphabet}) and the parts, short and often seen, are encoded one by one and
+ * remembered. So the native library never sees a character that Java's native interface misspells
+ * (NUL and those beyond U+FFFF), and memory does not grow with the length of a document.
+ *
+ * <p>Decoding gives back the encoded text, but for two things that no SentencePiece vocabulary can
+ * tell apart: {@code ▁} (U+2581) comes back as a space, an unpaired surrogate as U+FFFD.
+ *
+ * <p>Thread-safe. A JVM holds one instance per model file, however often it is deserialized.
+ */
+public final class SentencePieceTokenizer implements Tokenizer {
+  /** A run of this many chars without a place to cut is cut anyway: about 100 MB native memory. */
+  static final int MAX_RUN_CHARS = 1 << 20;
+
+  private static final long serialVersionUID = 1;
+  private static final char SPACE = '\u2581';
+  private static final int REPLACEMENT = 0xFFFD;
+  private static final int REMEMBERED_RUNS = 1 << 17;
+  private static final int MAX_REMEMBERED_CHARS = 32;
+  private static final Map<String, SentencePieceTokenizer> LOADED = new ConcurrentHashMap<>();
+
+  private final transient byte[] bytes;
+  private final transient String sha256;
+  private final transient SentencePieceModel model;
+  private final transient PieceAlphabet alphabet;
+  private final transient SentencePieceProcessor processor;
+  private final transient PieceDecoder decoder;
+  private final transient int[] byteIds;
+
+  /** Direct-mapped; entries are immutable, so that a race costs at most one more encoding. */
+  private final transient Encoded[] remembered = new Encoded[REMEMBERED_RUNS];
+
+  private record Encoded(char[] run, int[] ids) {}
+
+  private record Serialized(byte[] model, String location) implements Serializable {
+    private Object readResolve() {
+      return of(model, location);
+    }
+  }
+
+  private final transient String location;
+
+  /**
+   * The tokenizer of a model file's bytes.
+   *
+   * @param location where the bytes come from, for error messages
+   * @throws IllegalArgumentException if the bytes are no SentencePiece model, or one that is not
+   *     BPE with byte fallback and text kept as it is (no normalization rules, no removal of
+   *     spaces)
+   */
+  public static SentencePieceTokenizer of(byte[] model, String location) {
+    return LOADED.computeIfAbsent(
+        sha256(model), sha256 -> new SentencePieceTokenizer(model.clone(), location, sha256));
+  }
+
+  /** The tokenizer of a local {@code tokenizer.model}. */
+  public static SentencePieceTokenizer read(Path file) throws IOException {
+    return of(Files.readAllBytes(file), file.toString());
+  }
+
+  private SentencePieceTokenizer(byte[] bytes, String location, String sha256) {
+    this.bytes = bytes;
+    this.location = location;
+    this.sha256 = sha256;
+    this.model = SentencePieceModel.parse(bytes, location);
+    requireSupported();
+    List<String> texts = model.pieces().stream().filter(Piece::isText).map(Piece::text).toList();
+    this.alphabet = new PieceAlphabet(texts);
+    this.decoder = new PieceDecoder(model);
+    this.byteIds = byteIds();
+    this.processor = new SentencePieceProcessor();
+    try {
+      processor.loadFromSerializedProto(nativeModel().toBytes());
+    } catch (SentencePieceException e) {
+      throw new IllegalArgumentException(
+          location + ": the native SentencePiece refuses it: " + e.getMessage(), e);
+    }
+  }
+
+  @Override
+  public void encodeTo(String text, TokenBuffer ids) {
+    if (text.isEmpty()) return;
+    Run run = new Run(ids);
+    if (model.normalizer().addDummyPrefix()) append(SPACE, run);
+    for (int i = 0; i < text.length(); ) {
+      int codePoint = text.codePointAt(i);
+      i += Character.charCount(codePoint);
+      if (codePoint == ' ') codePoint = SPACE;
+      else if (isSurrogate(codePoint)) codePoint = REPLACEMENT;
+      append(codePoint, run);
+    }
+    encodeRun(run);
+  }
+
+  private void append(int codePoint, Run run) {
+    char symbol = alphabet.symbol(codePoint);
+    if (symbol == PieceAlphabet.NONE) {
+      encodeRun(run);
+      addBytes(codePoint, run.ids);
+      return;
+    }
+    if (run.length > 0
+        && (run.length == MAX_RUN_CHARS || !alphabet.joins(run.chars[run.length - 1], symbol))) {
+      encodeRun(run);
+    }
+    run.append(symbol);
+  }
+
+  private void addBytes(int codePoint, TokenBuffer ids) {
+    for (byte b : Character.toString(codePoint).getBytes(StandardCharsets.UTF_8)) {
+      ids.add(byteIds[b & 0xFF]);
+    }
+  }
+
+  private void encodeRun(Run run) {
+    int length = run.length;
+    if (length == 0) return;
+    run.length = 0;
+    if (length > MAX_REMEMBERED_CHARS) {
+      run.ids.add(processor.encodeAsIds(new String(run.chars, 0, length)));
+      return;
+    }
+    int hash = 0;
+    for (int i = 0; i < length; i++) hash = 31 * hash + run.chars[i];
+    hash *= 0x9E3779B1;
+    int slot = (hash ^ hash >>> 15) & (REMEMBERED_RUNS - 1);
+    Encoded seen = remembered[slot];
+    if (seen == null || !Arrays.equals(seen.run, 0, seen.run.length, run.chars, 0, length)) {
+      char[] key = Arrays.copyOf(run.chars, length);
+      seen = new Encoded(key, processor.encodeAsIds(new String(key)));
+      remembered[slot] = seen;
+    }
+    run.ids.add(seen.ids);
+  }
+
+  /** Symbols waiting to be encoded together. */
+  private static final class Run {
+    final TokenBuffer ids;
+    char[] chars = new char[64];
+    int length;
+
+    Run(TokenBuffer ids) {
+      this.ids = ids;
+    }
+
+    void append(char symbol) {
+      if (length == chars.length) chars = Arrays.copyOf(chars, 2 * length);
+      chars[length++] = symbol;
+    }
+  }
+
+  @Override
+  public String decode(int... ids) {
+    return decoder.decode(ids);
+  }
+
+  @Override
+  public int vocabSize() {
+    return model.pieces().size();
+  }
+
+  @Override
+  public int bosId() {
+    return controlId(model.trainer().specials().bosPiece());
+  }
+
+  @Override
+  public int eosId() {
+    return controlId(model.trainer().specials().eosPiece());
+  }
+
+  @Override
+  public int unkId() {
+    return processor.unkId();
+  }
+
+  @Override
+  public String piece(int id) {
+    return model.pieces().get(Ids.requireInVocabulary(id, vocabSize())).text();
+  }
+
+  @Override
+  public String sha256() {
+    return sha256;
+  }
+
+  /** The parsed model file. */
+  public SentencePieceModel model() {
+    return model;
+  }
+
+  /** A copy of the model file. */
+  public byte[] toBytes() {
+    return bytes.clone();
+  }
+
+  private Object writeReplace() {
+    return new Serialized(bytes, location);
+  }
+
+  private int controlId(String text) {
+    for (int id = 0; id < model.pieces().size(); id++) {
+      Piece piece = model.pieces().get(id);
+      if (piece.type() == PieceType.CONTROL && piece.text().equals(text)) return id;
+    }
+    return -1;
+  }
+
+  private int[] byteIds() {
+    int[] ids = new int[256];
+    Arrays.fill(ids, -1);
+    for (int id = 0; id < model.pieces().size(); id++) {
+      Piece piece = model.pieces().get(id);
+      if (piece.type() == PieceType.BYTE) ids[PieceDecoder.byteValue(piece)] = id;
+    }
+    for (int value = 0; value < 256; value++) {
+      if (ids[value] < 0) throw refused(String.format("it has no piece <0x%02X>", value));
+    }
+    return ids;
+  }
+
+  /** The model as the native library gets it: pieces in symbols, spaces and prefix left to us. */
+  private SentencePieceModel nativeModel() {
+    List<Piece> pieces =
+        model.pieces().stream()
+            .map(p -> p.isText() ? new Piece(alphabet.translate(p.text()), p.score(), p.type()) : p)
+            .toList();
+    return new SentencePieceModel(
+        pieces, model.trainer(), new NormalizerSpec("identity", false, false, false, true));
+  }
+
+  private void requireSupported() {
+    NormalizerSpec normalizer = model.normalizer();
+    if (model.trainer().modelType() != SentencePieceModel.ModelType.BPE) {
+      throw refused("its type is " + model.trainer().modelType() + ", wanted BPE");
+    }
+    if (!model.trainer().byteFallback()) {
+      throw refused("it has no byte fallback, so that rare characters would be lost");
+    }
+    if (normalizer.hasRules()) {
+      throw refused("it rewrites text by the rules '" + normalizer.name() + "', wanted identity");
+    }
+    if (normalizer.removeExtraWhitespaces() || !normalizer.escapeWhitespaces()) {
+      throw refused("it removes spaces (remove_extra_whitespaces), wanted text kept as it is");
+    }
+    if (model.trainer().whitespaceAsSuffix()) {
+      throw refused("it writes spaces after words (treat_whitespace_as_suffix), wanted before");
+    }
+    for (Piece piece : model.pieces()) {
+      if (piece.type() == PieceType.USER_DEFINED && piece.text().indexOf(' ') >= 0) {
+        throw refused("its user-defined symbol '" + piece.text() + "' holds a space");
+      }
+    }
+  }
+
+  private IllegalArgumentException refused(String reason) {
+    return new IllegalArgumentException(
+        location
+            + ": this tokenizer is not usable here: "
+            + reason
+            + "; give one that train-tokenizer made, or a Llama-2 style tokenizer.model");
+  }
+
+  private static boolean isSurrogate(int codePoint) {
+    return codePoint >= Character.MIN_SURROGATE && codePoint <= Character.MAX_SURROGATE;
+  }
+
+  static String sha256(byte[] bytes) {
+    try {
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+package caravan.pipeline.tokenize;
+
+import java.util.Arrays;
+
+/** A growing run of token ids, reused from document to document. */
+public final class TokenBuffer {
+  private int[] ids = new int[256];
+  private int size;
+
+  public void add(int id) {
+    if (size == ids.length) grow(size + 1);
+    ids[size++] = id;
+  }
+
+  public void add(int[] more) {
+    if (size + more.length > ids.length) grow(Math.addExact(size, more.length));
+    System.arraycopy(more, 0, ids, size, more.length);
+    size += more.length;
+  }
+
+  /** The id at a position in {@code [0, size)}. */
+  public int get(int position) {
+    if (position < 0 || position >= size) {
+      throw new IndexOutOfBoundsException("position " + position + " of " + size + " ids");
+    }
+    return ids[position];
+  }
+
+  public int size() {
+    return size;
+  }
+
+  /** Forgets the ids and keeps the memory. */
+  public void clear() {
+    size = 0;
+  }
+
+  public int[] toArray() {
+    return Arrays.copyOf(ids, size);
+  }
+
+  private void grow(int wanted) {
+    ids = Arrays.copyOf(ids, (int) Math.min(Integer.MAX_VALUE - 8L, Math.max(wanted, 2L * size)));
+  }
+}
