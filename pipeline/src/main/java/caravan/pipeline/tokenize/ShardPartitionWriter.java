@@ -1,0 +1,73 @@
+package caravan.pipeline.tokenize;
+
+import caravan.pipeline.Json;
+import caravan.pipeline.Storage;
+import caravan.pipeline.shard.ShardWriter;
+import caravan.pipeline.shard.TokenManifest;
+import caravan.pipeline.shard.TokenType;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.sql.Row;
+import org.apache.spark.util.SerializableConfiguration;
+
+/**
+ * Writes the shards of a partition, which holds whole shards, sorted. Gives a {@link
+ * ShardWriter.Written} in JSON for each.
+ */
+final class ShardPartitionWriter implements MapPartitionsFunction<Row, String> {
+  private static final long serialVersionUID = 1;
+
+  private final SerializableConfiguration conf;
+  private final String directory;
+  private final TokenType dtype;
+
+  ShardPartitionWriter(SerializableConfiguration conf, String directory, TokenType dtype) {
+    this.conf = conf;
+    this.directory = directory;
+    this.dtype = dtype;
+  }
+
+  @Override
+  public Iterator<String> call(Iterator<Row> documents) throws IOException {
+    List<String> written = new ArrayList<>();
+    ShardWriter writer = null;
+    try {
+      String open = "";
+      while (documents.hasNext()) {
+        Row document = documents.next();
+        boolean validation = document.getAs("validation");
+        int shard = document.getAs("shard");
+        String name = validation + "-" + shard;
+        if (!name.equals(open)) {
+          if (writer != null) written.add(commit(writer));
+          writer = writer(validation, shard);
+          open = name;
+        }
+        writer.append(document.getAs("id"), document.getAs("source"), document.getAs("tokens"));
+      }
+      if (writer != null) written.add(commit(writer));
+    } finally {
+      if (writer != null) writer.close();
+    }
+    return written.iterator();
+  }
+
+  private ShardWriter writer(boolean validation, int shard) throws IOException {
+    return new ShardWriter(
+        new Storage(conf.value()),
+        new Path(directory),
+        validation ? TokenManifest.VALIDATION : TokenManifest.TRAIN,
+        shard,
+        dtype,
+        "attempt-" + TaskContext.get().taskAttemptId());
+  }
+
+  private static String commit(ShardWriter writer) throws IOException {
+    return Json.MAPPER.writeValueAsString(writer.commit());
+  }
+}
