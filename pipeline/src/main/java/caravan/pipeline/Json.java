@@ -38,7 +38,8 @@ public final class Json {
     return HexFormat.of().formatHex(sha256().digest(bytes(value)));
   }
 
-  static MessageDigest sha256() {
+  /** A fresh SHA-256 digest. */
+  public static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

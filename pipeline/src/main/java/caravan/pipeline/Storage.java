@@ -101,19 +101,29 @@ public final class Storage {
   /** Writes a small file so that readers see the old bytes or the new ones, never a part. */
   public void writeAtomically(Path file, byte[] bytes) {
     Path target = qualify(file);
-    boolean renames = RENAMES.contains(target.toUri().getScheme());
+    boolean renames = renamesAtomically(target);
     Path written = renames ? new Path(target.getParent(), "." + target.getName() + ".tmp") : target;
     try {
       try (OutputStream out = create(written)) {
         out.write(bytes);
       }
       if (renames) {
-        FileContext.getFileContext(target.toUri(), conf)
-            .rename(written, target, Options.Rename.OVERWRITE);
+        replace(written, target);
       }
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": cannot write it", e);
     }
+  }
+
+  /** Whether the file system of a qualified path can put a file in another's place at once. */
+  public boolean renamesAtomically(Path path) {
+    return RENAMES.contains(path.toUri().getScheme());
+  }
+
+  /** Puts one file in another's place; readers of the target see the old bytes or the new. */
+  public void replace(Path written, Path target) throws IOException {
+    FileContext.getFileContext(target.toUri(), conf)
+        .rename(written, target, Options.Rename.OVERWRITE);
   }
 
   /** Deletes a file or a whole directory; no error when it is not there. */

@@ -1,5 +1,6 @@
 package caravan.pipeline.shard;
 
+import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
 import java.io.BufferedOutputStream;
@@ -8,7 +9,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.Path;
@@ -40,7 +40,7 @@ final class HashedFile implements Closeable {
             ? new Path(this.target.getParent(), "." + this.target.getName() + "." + attempt)
             : this.target;
     this.file = storage.fileSystem(written).create(written, true);
-    this.digest = sha256();
+    this.digest = Json.sha256();
     this.out = new BufferedOutputStream(new DigestOutputStream(file, digest), 1 << 16);
   }
 
@@ -74,13 +74,5 @@ final class HashedFile implements Closeable {
     if (file.hasCapability(StreamCapabilities.ABORTABLE_STREAM)) file.abort();
     file.close();
     if (!written.equals(target)) storage.delete(written);
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JDK has SHA-256", e);
-    }
   }
 }

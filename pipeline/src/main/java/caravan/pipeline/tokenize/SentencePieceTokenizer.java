@@ -1,5 +1,6 @@
 package caravan.pipeline.tokenize;
 
+import caravan.pipeline.Json;
 import caravan.pipeline.tokenize.SentencePieceModel.NormalizerSpec;
 import caravan.pipeline.tokenize.SentencePieceModel.Piece;
 import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
@@ -10,8 +11,6 @@ import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -75,7 +74,8 @@ public final class SentencePieceTokenizer implements Tokenizer {
    */
   public static SentencePieceTokenizer of(byte[] model, String location) {
     return LOADED.computeIfAbsent(
-        sha256(model), sha256 -> new SentencePieceTokenizer(model.clone(), location, sha256));
+        HexFormat.of().formatHex(Json.sha256().digest(model)),
+        sha256 -> new SentencePieceTokenizer(model.clone(), location, sha256));
   }
 
   /** The tokenizer of a local {@code tokenizer.model}. */
@@ -288,13 +288,5 @@ public final class SentencePieceTokenizer implements Tokenizer {
 
   private static boolean isSurrogate(int codePoint) {
     return codePoint >= Character.MIN_SURROGATE && codePoint <= Character.MAX_SURROGATE;
-  }
-
-  static String sha256(byte[] bytes) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
   }
 }
