@@ -1,5 +1,9 @@
 package caravan.jobs;
 
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -15,7 +19,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     mixinStandardHelpOptions = true,
     version = "caravan 0.1.0",
     usageHelpWidth = 110,
-    subcommands = {})
+    subcommands = {ImportJob.class, ExportJob.class, InspectJob.class})
 public final class Caravan {
   static final int DONE = 0;
   static final int FAILED = 1;
@@ -24,7 +28,14 @@ public final class Caravan {
   private Caravan() {}
 
   public static void main(String[] args) {
+    // Java 17 prints in the locale's encoding, which loses Chinese under LANG=C.
+    System.setOut(utf8(FileDescriptor.out));
+    System.setErr(utf8(FileDescriptor.err));
     System.exit(run(args));
+  }
+
+  private static PrintStream utf8(FileDescriptor file) {
+    return new PrintStream(new FileOutputStream(file), true, StandardCharsets.UTF_8);
   }
 
   /** Runs one command in this JVM and returns its exit status. */

@@ -1,0 +1,59 @@
+package caravan.jobs;
+
+import caravan.model.checkpoint.Checkpoint;
+import caravan.model.checkpoint.Checkpoints;
+import caravan.model.checkpoint.Llama2c;
+import caravan.pipeline.Storage;
+import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import picocli.CommandLine.Command;
+
+/** Brings another program's model in: checked, and written as our checkpoints are. */
+@Command(
+    name = "import",
+    description = "Hugging Face directory or llama2.c model (.bin) → checkpoint")
+final class ImportJob extends Job<ImportJob.Config> {
+  /**
+   * @param tokenizer a tokenizer.model for a model that brings none
+   */
+  record Config(String input, String output, Optional<String> tokenizer) {}
+
+  ImportJob() {
+    super(Config.class);
+  }
+
+  @Override
+  protected int run(Config config) {
+    Configuration hadoop = hadoop();
+    try (Checkpoint model = read(config, hadoop)) {
+      Checkpoints.export(config.output(), hadoop, model);
+      System.out.printf("import: %s%n", ExportJob.described(model, config.output()));
+    }
+    return Caravan.DONE;
+  }
+
+  private static Checkpoint read(Config config, Configuration hadoop) {
+    Checkpoint model =
+        config.input().endsWith(".bin")
+            ? Llama2c.read(config.input(), hadoop)
+            : Checkpoints.open(config.input(), hadoop);
+    return config.tokenizer().map(file -> withTokenizer(model, file, hadoop)).orElse(model);
+  }
+
+  private static Checkpoint withTokenizer(Checkpoint model, String file, Configuration hadoop) {
+    byte[] bytes = new Storage(hadoop).read(new Path(file));
+    int pieces = SentencePieceTokenizer.of(bytes, file).vocabSize();
+    if (pieces > model.config().vocabSize()) {
+      throw new IllegalArgumentException(
+          "tokenizer %s: %,d pieces, but the model has embeddings for %,d; give the model's own tokenizer"
+              .formatted(file, pieces, model.config().vocabSize()));
+    }
+    Map<String, byte[]> files = new HashMap<>(model.tokenizerFiles());
+    files.put("tokenizer.model", bytes);
+    return Checkpoint.ofModel(model.config(), model.specialTokens(), model.parameters(), files);
+  }
+}

@@ -1,0 +1,230 @@
+package caravan.jobs;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import caravan.model.checkpoint.Checkpoint;
+import caravan.model.checkpoint.CheckpointStore;
+import caravan.model.checkpoint.Checkpoints;
+import caravan.model.train.Metrics;
+import caravan.model.train.MetricsLog;
+import caravan.pipeline.Documents;
+import caravan.pipeline.Json;
+import caravan.pipeline.Manifest;
+import caravan.pipeline.StageOutput;
+import caravan.pipeline.StageReport;
+import caravan.pipeline.Storage;
+import caravan.pipeline.shard.ShardReader;
+import caravan.pipeline.shard.TokenManifest;
+import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import caravan.pipeline.tokenize.Tokenizer;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SparkSession;
+import org.bytedeco.javacpp.FloatPointer;
+import picocli.CommandLine.Command;
+
+/** Tells what any of our outputs is, what is in it, and whether it is whole. */
+@Command(
+    name = "inspect",
+    description = "any output of ours (input=…) → what it is, counts, sizes, health, first rows")
+final class InspectJob extends Job<InspectJob.Config> {
+  private static final int EXCERPT = 160;
+
+  record Config(String input, int rows) {}
+
+  InspectJob() {
+    super(Config.class);
+  }
+
+  @Override
+  protected int run(Config config) throws IOException {
+    Configuration hadoop = hadoop();
+    Path path = new Path(config.input());
+    Storage storage = new Storage(hadoop);
+    if (storage.status(path).isEmpty()) {
+      throw new IllegalArgumentException("input " + path + ": no such file or directory");
+    }
+    Optional<Manifest> manifest = Manifest.find(hadoop, path);
+    if (manifest.isPresent()) {
+      output(config, manifest.get(), hadoop);
+    } else if (storage.status(path).get().isFile()) {
+      SentencePieceTokenizer tokenizer =
+          SentencePieceTokenizer.of(storage.read(path), config.input());
+      tokenizer(tokenizer, config.rows());
+    } else {
+      model(config.input(), hadoop);
+    }
+    return Caravan.DONE;
+  }
+
+  private void output(Config config, Manifest manifest, Configuration hadoop) throws IOException {
+    Path directory = new Path(config.input());
+    long bytes = manifest.files().stream().mapToLong(Manifest.OutputFile::bytes).sum();
+    line(
+        "%s: %s, %,d files, %,d bytes", directory, manifest.kind(), manifest.files().size(), bytes);
+    manifest.counts().forEach((name, count) -> line("  %s: %,d", name, count));
+    line("  content hash: %s", manifest.contentHash());
+    manifest.inputs().forEach(in -> line("  made from %s (%,d bytes)", in.path(), in.size()));
+    manifest.checkHashes(hadoop, directory);
+    line("  every file has the length and SHA-256 that the manifest says");
+    if (manifest.kind().equals(Manifest.DOCUMENTS)) {
+      documents(config, manifest);
+    } else if (manifest.kind().equals(Manifest.TOKENS)) {
+      tokens(config, TokenManifest.of(manifest), hadoop);
+    }
+  }
+
+  private void documents(Config config, Manifest manifest) {
+    StageReport report =
+        Json.MAPPER.convertValue(manifest.extra().get("report"), StageReport.class);
+    flows("language", report.byLanguage());
+    flows("source", report.bySource());
+    report
+        .droppedByReason()
+        .forEach(
+            (reason, tally) ->
+                line(
+                    "  dropped as %s: %,d documents, %,d characters",
+                    reason, tally.documents(), tally.characters()));
+    try (SparkSession spark = openSpark("inspect")) {
+      StageOutput.read(spark, config.input()).limit(config.rows()).collectAsList().stream()
+          .map(Documents::fromRow)
+          .forEach(
+              d -> line("%n[%s] %s %s: %s", d.id(), d.source(), d.language(), excerpt(d.text())));
+    }
+  }
+
+  private static void flows(String what, Map<String, StageReport.Flow> flows) {
+    flows.forEach(
+        (name, flow) ->
+            line(
+                "  %s %s: kept %,d of %,d documents, %,d characters",
+                what,
+                name,
+                flow.kept().documents(),
+                flow.input().documents(),
+                flow.kept().characters()));
+  }
+
+  private static void tokens(Config config, TokenManifest tokens, Configuration hadoop)
+      throws IOException {
+    Path directory = new Path(config.input());
+    line(
+        "  %s ids below %,d, BOS %d, EOS %d%s; made with the tokenizer of SHA-256 %s",
+        tokens.dtype().name().toLowerCase(Locale.ROOT),
+        tokens.vocabSize(),
+        tokens.bosId(),
+        tokens.eosId(),
+        tokens.eos() ? "" : " (not written)",
+        tokens.tokenizerSha256());
+    for (TokenManifest.Shard shard : tokens.shards()) {
+      line("  %s: %,d documents, %,d tokens", shard.name(), shard.documents(), shard.tokens());
+    }
+    Path tokenizerFile = new Path(directory, Tokenizers.FILE);
+    if (tokens.shards().isEmpty() || !new Storage(hadoop).exists(tokenizerFile)) {
+      return;
+    }
+    Tokenizer tokenizer = Tokenizers.read(tokenizerFile.toString(), hadoop);
+    tokens.requireTokenizer(tokenizer);
+    try (ShardReader shard =
+        new ShardReader(hadoop, directory, tokens.shards().get(0), tokens.dtype())) {
+      for (int i = 0; i < Math.min(config.rows(), shard.documents()); i++) {
+        int[] ids = shard.document(i);
+        String first = Arrays.toString(Arrays.copyOf(ids, Math.min(8, ids.length)));
+        line("%n%,d ids, %s …: %s", ids.length, first, excerpt(tokenizer.decode(ids)));
+      }
+    }
+  }
+
+  private static void tokenizer(SentencePieceTokenizer tokenizer, int rows) {
+    line(
+        "SentencePiece tokenizer: %,d pieces, BOS %d, EOS %d, unknown %d, SHA-256 %s",
+        tokenizer.vocabSize(),
+        tokenizer.bosId(),
+        tokenizer.eosId(),
+        tokenizer.unkId(),
+        tokenizer.sha256());
+    for (String text : List.of("The quick brown fox, 2024.", "今天的天气很好。")) {
+      StringBuilder pieces = new StringBuilder();
+      for (int id : tokenizer.encode(text)) {
+        pieces.append(' ').append(tokenizer.piece(id));
+      }
+      line("  %s →%s", text, pieces);
+    }
+    for (int id = 0; id < Math.min(rows, tokenizer.vocabSize()); id++) {
+      line("  %d: %s", id, tokenizer.piece(id));
+    }
+  }
+
+  private static void model(String path, Configuration hadoop) {
+    List<Long> steps = new CheckpointStore(path, hadoop).steps();
+    if (!steps.isEmpty()) {
+      line("%s: a training's output, checkpoints of steps %s", path, steps);
+      training(MetricsLog.read(path, hadoop));
+    }
+    try (Checkpoint model = Checkpoints.open(path, hadoop)) {
+      LlamaConfig shape = model.config();
+      line("%s", ExportJob.described(model, path));
+      line(
+          "  %d query heads and %d key/value heads of %d, feed-forward %d, context %,d, tied head: %s",
+          shape.headCount(),
+          shape.kvHeadCount(),
+          shape.headDim(),
+          shape.intermediateSize(),
+          shape.contextLength(),
+          shape.tiedEmbeddings());
+      line("  tokenizer files: %s", model.tokenizerFiles().keySet());
+      ParameterLayout layout = new ParameterLayout(shape);
+      for (ParameterLayout.Tensor tensor : layout.tensors()) {
+        line(
+            "  %-24s %6d × %-6d %s",
+            tensor.name(), tensor.rows(), tensor.cols(), health(model.parameters(), tensor));
+      }
+    }
+  }
+
+  private static void training(List<Metrics> metrics) {
+    if (metrics.isEmpty()) {
+      return;
+    }
+    Metrics last = metrics.get(metrics.size() - 1);
+    line("  step %,d, round %,d, training loss %.4f", last.step(), last.round(), last.loss());
+    metrics.stream()
+        .filter(m -> m.validationLoss() != null)
+        .forEach(m -> line("  validation loss after step %,d: %.4f", m.step(), m.validationLoss()));
+  }
+
+  private static String health(FloatPointer parameters, ParameterLayout.Tensor tensor) {
+    double squares = 0;
+    long broken = 0;
+    for (long i = tensor.offset(); i < tensor.offset() + tensor.length(); i++) {
+      float value = parameters.get(i);
+      if (Float.isFinite(value)) {
+        squares += (double) value * value;
+      } else {
+        broken++;
+      }
+    }
+    String size =
+        String.format(Locale.ROOT, "root mean square %.4f", Math.sqrt(squares / tensor.length()));
+    return broken == 0 ? size : size + ", NOT FINITE: " + broken + " values";
+  }
+
+  private static String excerpt(String text) {
+    String oneLine = text.strip().replaceAll("\\s+", " ");
+    int end =
+        oneLine.offsetByCodePoints(
+            0, Math.min(EXCERPT, oneLine.codePointCount(0, oneLine.length())));
+    return end < oneLine.length() ? oneLine.substring(0, end) + "…" : oneLine;
+  }
+
+  private static void line(String format, Object... values) {
+    System.out.printf(Locale.ROOT, format + "%n", values);
+  }
+}

@@ -1,0 +1,95 @@
+package caravan.jobs;
+
+import caravan.model.train.SequenceSource;
+import caravan.pipeline.shard.TokenManifest;
+import caravan.pipeline.shard.TokenShards;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.util.SerializableConfiguration;
+
+/**
+ * The token shards of one split as training sequences: sequence i holds the tokens from i × length
+ * on, and each of them predicts the next one, so that every token but the very first is a target
+ * exactly once per epoch. Each JVM opens the shards once.
+ */
+public final class ShardSequences implements SequenceSource {
+  private static final Map<String, TokenShards> OPEN = new ConcurrentHashMap<>();
+
+  private final SerializableConfiguration hadoop;
+  private final String directory;
+  private final String split;
+  private final String fingerprint;
+  private final int sequenceLength;
+  private final long size;
+
+  private ShardSequences(
+      Configuration hadoop, String directory, String split, String fingerprint, int length) {
+    this.hadoop = new SerializableConfiguration(hadoop);
+    this.directory = directory;
+    this.split = split;
+    this.fingerprint = fingerprint;
+    this.sequenceLength = length;
+    this.size = Math.max(0, (shards().tokens() - 1) / length);
+  }
+
+  /**
+   * @param directory of finished token shards
+   * @param split {@link TokenManifest#TRAIN} or {@link TokenManifest#VALIDATION}
+   * @param sequenceLength tokens per sequence
+   * @throws IllegalArgumentException when the split is shorter than one sequence
+   */
+  public static ShardSequences open(
+      Configuration hadoop, String directory, String split, int sequenceLength) {
+    TokenManifest manifest = TokenManifest.read(hadoop, new Path(directory));
+    String fingerprint = manifest.shards(split).toString();
+    ShardSequences sequences =
+        new ShardSequences(hadoop, directory, split, fingerprint, sequenceLength);
+    if (sequences.size == 0) {
+      throw new IllegalArgumentException(
+          "tokens %s: %,d %s tokens, wanted at least train.sequence-length + 1 = %,d; %s"
+              .formatted(
+                  directory,
+                  sequences.shards().tokens(),
+                  split,
+                  sequenceLength + 1,
+                  split.equals(TokenManifest.VALIDATION)
+                      ? "tokenize again with a larger tokenize.validation-fraction"
+                      : "tokenize more text or train with shorter sequences"));
+    }
+    return sequences;
+  }
+
+  @Override
+  public int sequenceLength() {
+    return sequenceLength;
+  }
+
+  @Override
+  public long size() {
+    return size;
+  }
+
+  @Override
+  public void read(long index, int[] ids, int[] targets, int at) {
+    int[] tokens = new int[sequenceLength + 1];
+    shards().read(index * sequenceLength, tokens);
+    System.arraycopy(tokens, 0, ids, at, sequenceLength);
+    System.arraycopy(tokens, 1, targets, at, sequenceLength);
+  }
+
+  private TokenShards shards() {
+    return OPEN.computeIfAbsent(directory + " " + split + " " + fingerprint, key -> openShards());
+  }
+
+  private TokenShards openShards() {
+    try {
+      return new TokenShards(hadoop.value(), new Path(directory), split);
+    } catch (IOException e) {
+      throw new UncheckedIOException("tokens " + directory + ": cannot be read", e);
+    }
+  }
+}

@@ -1,0 +1,33 @@
+package caravan.jobs;
+
+import caravan.pipeline.Storage;
+import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+
+/** Where tokenizers lie. */
+final class Tokenizers {
+  /** Name of a SentencePiece model, beside token shards and in checkpoints. */
+  static final String FILE = "tokenizer.model";
+
+  private Tokenizers() {}
+
+  /**
+   * @param location a tokenizer.model, or a directory that holds one
+   * @throws IllegalArgumentException when there is none
+   */
+  static SentencePieceTokenizer read(String location, Configuration hadoop) {
+    Storage storage = new Storage(hadoop);
+    Path path = new Path(location);
+    Path file =
+        storage.status(path).filter(status -> status.isDirectory()).isPresent()
+            ? new Path(path, FILE)
+            : path;
+    if (!storage.exists(file)) {
+      throw new IllegalArgumentException(
+          "tokenizer %s: no such file; wanted a tokenizer.model, as train-tokenizer makes"
+              .formatted(file));
+    }
+    return SentencePieceTokenizer.of(storage.read(file), file.toString());
+  }
+}
