@@ -1,5 +1,7 @@
 package caravan.model.engine;
 
+import caravan.model.LlamaConfig;
+
 /**
  * Token ids of {@code batch} sequences of {@code seq} tokens, row after row, and what each position
  * should predict.
@@ -36,5 +38,41 @@ public record TokenBatch(int[] ids, int[] targets, int batch, int seq) {
       }
     }
     return count;
+  }
+
+  /**
+   * @throws IllegalArgumentException when an id or target is outside the model's vocabulary or the
+   *     sequences are longer than its context
+   */
+  public void requireFits(LlamaConfig config) {
+    if (seq > config.contextLength()) {
+      throw new IllegalArgumentException(
+          "batch: got sequences of "
+              + seq
+              + " tokens, wanted at most "
+              + config.contextLength()
+              + " (model.max-position-embeddings); lower train.sequence-length");
+    }
+    for (int i = 0; i < ids.length; i++) {
+      requireInVocabulary(config, ids[i], "token", i);
+      if (targets[i] != IGNORED) {
+        requireInVocabulary(config, targets[i], "target", i);
+      }
+    }
+  }
+
+  /** Checks one id; {@code position} counts from 0 over the whole batch. */
+  static void requireInVocabulary(LlamaConfig config, int id, String what, int position) {
+    if (id < 0 || id >= config.vocabSize()) {
+      throw new IllegalArgumentException(
+          what
+              + " at position "
+              + position
+              + ": got id "
+              + id
+              + ", wanted 0 to "
+              + (config.vocabSize() - 1)
+              + " (model.vocab-size); use the tokenizer this model was made for");
+    }
   }
 }

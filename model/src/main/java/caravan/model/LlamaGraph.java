@@ -1,0 +1,61 @@
+package caravan.model;
+
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.learning.config.IUpdater;
+
+/** Llamas as Deeplearning4j graphs of one layer: input "ids", layer "llama". */
+public final class LlamaGraph {
+  public static final String INPUT = "ids";
+  public static final String LAYER = "llama";
+
+  private LlamaGraph() {}
+
+  /**
+   * A graph with fresh weights, ready to fit.
+   *
+   * @param updater one updater for all parameters
+   * @param seed of the weights
+   * @param engine a name of {@link caravan.model.engine.Engines}
+   * @param threads threads of that engine
+   */
+  public static ComputationGraph create(
+      LlamaConfig config, IUpdater updater, long seed, String engine, int threads) {
+    ComputationGraph graph =
+        new ComputationGraph(configuration(config, updater, seed, engine, threads));
+    graph.init();
+    return graph;
+  }
+
+  /** What Spark's workers build their replicas from. */
+  public static ComputationGraphConfiguration configuration(
+      LlamaConfig config, IUpdater updater, long seed, String engine, int threads) {
+    return new NeuralNetConfiguration.Builder()
+        .seed(seed)
+        .dataType(DataType.FLOAT)
+        .updater(updater)
+        // The loss is a mean over target tokens: without this the gradient is divided again.
+        .miniBatch(false)
+        .graphBuilder()
+        .addInputs(INPUT)
+        .addLayer(LAYER, new LlamaLayer(config, engine, threads), INPUT)
+        .setOutputs(LAYER)
+        .validateOutputLayerConfig(false)
+        .build();
+  }
+
+  /**
+   * The running layer of a graph made here: its engine and its parameters.
+   *
+   * @throws IllegalArgumentException when the graph has no such layer
+   */
+  public static LlamaOutput output(ComputationGraph graph) {
+    if (graph.getLayer(LAYER) instanceof LlamaOutput output) {
+      return output;
+    }
+    throw new IllegalArgumentException(
+        "graph: got no LlamaLayer named " + LAYER + ", wanted one made by LlamaGraph");
+  }
+}

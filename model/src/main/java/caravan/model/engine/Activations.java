@@ -1,0 +1,159 @@
+package caravan.model.engine;
+
+import caravan.model.LlamaConfig;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What a pass writes down, for up to {@code tokens} tokens. A training set keeps every block's
+ * intermediate results for the backward pass; a scoring set lets all blocks share one.
+ */
+final class Activations implements AutoCloseable {
+  /** Bound on the memory for logits; more target rows are taken in chunks. */
+  private static final long LOGITS_FLOATS = 16L << 20;
+
+  private static final int FEWEST_LOGIT_ROWS = 64;
+
+  /**
+   * One block's results.
+   *
+   * @param input [tokens, hidden] the residual stream before the block
+   * @param attentionInput [tokens, hidden] normalized
+   * @param attentionReciprocal [tokens] of RMSNorm
+   * @param qkv [tokens, qkvDim] queries and keys already turned to their positions
+   * @param logSums [batch, heads, seq] log Σ exp of the attention scores
+   * @param attended [tokens, queryDim]
+   * @param middle [tokens, hidden] the residual stream between attention and feed-forward
+   * @param mlpInput [tokens, hidden] normalized
+   * @param mlpReciprocal [tokens] of RMSNorm
+   * @param gateUp [tokens, 2 · inter]
+   */
+  record Block(
+      Buffer input,
+      Buffer attentionInput,
+      Buffer attentionReciprocal,
+      Buffer qkv,
+      Buffer logSums,
+      Buffer attended,
+      Buffer middle,
+      Buffer mlpInput,
+      Buffer mlpReciprocal,
+      Buffer gateUp) {}
+
+  private final int tokens;
+  private final List<Buffer> owned = new ArrayList<>();
+  private final Block[] blocks;
+
+  /** [tokens, hidden] the residual stream after the last block. */
+  final Buffer output;
+
+  /** [tokens, inter] SwiGLU's output; in the backward pass its gradient, then again the output. */
+  final Buffer activated;
+
+  /** [targets, hidden] the rows of {@link #output} that have a target, and normalized. */
+  final Buffer headInput;
+
+  final Buffer headNormed;
+
+  /** [targets] of the final RMSNorm. */
+  final Buffer headReciprocal;
+
+  /** [logitRows, vocab rounded up to {@link #logitStride}]. */
+  final Buffer logits;
+
+  final int logitRows;
+  final int logitStride;
+
+  /** Positions (row of the batch × seq + column) that have a target; the first targetCount. */
+  final int[] targetRows;
+
+  /** Gradients: of the residual stream around each half of a block, and of inner results. */
+  final Buffer dOutput;
+
+  final Buffer dMiddle;
+  final Buffer dNormed;
+  final Buffer dGateUp;
+  final Buffer dAttended;
+  final Buffer dQkv;
+  final Buffer dHeadNormed;
+  final Buffer dHeadInput;
+
+  Activations(LlamaConfig config, int tokens, boolean training) {
+    this.tokens = tokens;
+    int hidden = config.hiddenSize();
+    blocks = new Block[config.layerCount()];
+    for (int l = 0; l < blocks.length; l++) {
+      blocks[l] = training || l == 0 ? block(config) : blocks[0];
+    }
+    output = training ? floats(hidden) : blocks[0].input();
+    activated = floats(config.intermediateSize());
+    headInput = floats(hidden);
+    headNormed = floats(hidden);
+    headReciprocal = floats(1);
+    logitStride = Buffer.padded(config.vocabSize());
+    logitRows = (int) Math.min(tokens, Math.max(FEWEST_LOGIT_ROWS, LOGITS_FLOATS / logitStride));
+    logits = own(Buffer.allocate((long) logitRows * logitStride));
+    targetRows = new int[tokens];
+    dOutput = training ? floats(hidden) : null;
+    dMiddle = training ? floats(hidden) : null;
+    dNormed = training ? floats(hidden) : null;
+    dGateUp = training ? floats(2 * config.intermediateSize()) : null;
+    dAttended = training ? floats(config.queryDim()) : null;
+    dQkv = training ? floats(config.qkvDim()) : null;
+    dHeadNormed = training ? floats(hidden) : null;
+    dHeadInput = training ? floats(hidden) : null;
+  }
+
+  private Block block(LlamaConfig config) {
+    int hidden = config.hiddenSize();
+    return new Block(
+        floats(hidden),
+        floats(hidden),
+        floats(1),
+        floats(config.qkvDim()),
+        floats(config.headCount()),
+        floats(config.queryDim()),
+        floats(hidden),
+        floats(hidden),
+        floats(1),
+        floats(2 * config.intermediateSize()));
+  }
+
+  private Buffer floats(int width) {
+    return own(Buffer.allocate((long) tokens * width));
+  }
+
+  private Buffer own(Buffer buffer) {
+    owned.add(buffer);
+    return buffer;
+  }
+
+  boolean holds(int wanted) {
+    return wanted <= tokens;
+  }
+
+  Block block(int layer) {
+    return blocks[layer];
+  }
+
+  /** Where a block's result goes: the next block's input. */
+  Buffer outputOf(int layer) {
+    return layer + 1 < blocks.length ? blocks[layer + 1].input() : output;
+  }
+
+  /** Notes which rows have a target and returns how many. */
+  int collectTargets(TokenBatch batch) {
+    int count = 0;
+    for (int row = 0; row < batch.targets().length; row++) {
+      if (batch.targets()[row] != TokenBatch.IGNORED) {
+        targetRows[count++] = row;
+      }
+    }
+    return count;
+  }
+
+  @Override
+  public void close() {
+    owned.forEach(Buffer::close);
+  }
+}

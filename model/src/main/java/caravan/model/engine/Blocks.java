@@ -1,0 +1,271 @@
+package caravan.model.engine;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import caravan.model.ParameterLayout.Tensor;
+import caravan.model.engine.Attention.Matrix;
+
+/**
+ * Embedding and blocks, forward and backward. Every method is run by all workers at once, each on
+ * its share of rows (tokens), of key/value heads, or of a weight matrix's rows; barriers stand
+ * where one worker reads what others wrote.
+ *
+ * <pre>
+ * x0 = E[ids]
+ * a  = RMSNorm(x)      q,k,v = split(a Wqkvᵀ)    o = attention(rope q, rope k, v)    m = x + o Woᵀ
+ * h  = RMSNorm(m)      gate,up = split(h Wguᵀ)   s = silu(gate) ∘ up                 x' = m + s Wdᵀ
+ * </pre>
+ */
+final class Blocks {
+  private final LlamaConfig config;
+  private final ParameterLayout layout;
+  private final Rope rope;
+  private final float epsilon;
+
+  Blocks(ParameterLayout layout, Rope rope) {
+    this.layout = layout;
+    this.config = layout.config();
+    this.rope = rope;
+    this.epsilon = (float) config.normEps();
+  }
+
+  void forward(Worker worker, Weights weights, Activations a, TokenBatch batch) {
+    embed(worker, weights, a, batch);
+    for (int layer = 0; layer < config.layerCount(); layer++) {
+      projectQkv(worker, weights, a, batch, layer);
+      worker.barrier();
+      attend(worker, a, batch, layer);
+      worker.barrier();
+      feedForward(worker, weights, a, batch, layer);
+    }
+  }
+
+  /** x0[token] = E[id]. */
+  private void embed(Worker worker, Weights weights, Activations a, TokenBatch batch) {
+    int hidden = config.hiddenSize();
+    int tokens = batch.ids().length;
+    for (int row = worker.from(tokens); row < worker.to(tokens); row++) {
+      Buffer.copy(
+          weights.row(layout.embedding(), batch.ids()[row]),
+          a.block(0).input().address((long) row * hidden),
+          hidden);
+    }
+  }
+
+  /** RMSNorm, the fused projection, and rotary positions for queries and keys. */
+  private void projectQkv(
+      Worker worker, Weights weights, Activations a, TokenBatch batch, int layer) {
+    Activations.Block b = a.block(layer);
+    int from = worker.from(batch.ids().length);
+    int to = worker.to(batch.ids().length);
+    RmsNorm.forward(
+        b.input(),
+        weights.attentionNorm(layer),
+        b.attentionReciprocal(),
+        b.attentionInput(),
+        from,
+        to,
+        epsilon);
+    Linear.forward(
+        worker.gemm, b.attentionInput(), weights, layout.block(layer).qkv(), 0f, b.qkv(), from, to);
+    int turned = config.headCount() + config.kvHeadCount();
+    for (int row = from; row < to; row++) {
+      for (int head = 0; head < turned; head++) {
+        int at = row * config.qkvDim() + head * config.headDim();
+        rope.rotate(b.qkv(), at, row % batch.seq());
+      }
+    }
+  }
+
+  /** One task per sequence and key/value head, with all query heads that share it. */
+  private void attend(Worker worker, Activations a, TokenBatch batch, int layer) {
+    Activations.Block b = a.block(layer);
+    int group = config.headCount() / config.kvHeadCount();
+    for (int task = 0; task < batch.batch() * config.kvHeadCount(); task++) {
+      if (worker.takes(task)) {
+        int sequence = task / config.kvHeadCount();
+        int kvHead = task % config.kvHeadCount();
+        for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
+          worker
+              .attention()
+              .forward(
+                  query(b.qkv(), batch, sequence, head),
+                  key(b.qkv(), batch, sequence, kvHead),
+                  value(b.qkv(), batch, sequence, kvHead),
+                  attended(b.attended(), batch, sequence, head),
+                  batch.seq(),
+                  0,
+                  b.logSums(),
+                  (sequence * config.headCount() + head) * batch.seq());
+        }
+      }
+    }
+  }
+
+  /** Attention's output projection and the feed-forward half, each added to the stream. */
+  private void feedForward(
+      Worker worker, Weights weights, Activations a, TokenBatch batch, int layer) {
+    Activations.Block b = a.block(layer);
+    ParameterLayout.Block w = layout.block(layer);
+    Buffer output = a.outputOf(layer);
+    int from = worker.from(batch.ids().length);
+    int to = worker.to(batch.ids().length);
+    copyRows(b.input(), b.middle(), from, to);
+    Linear.forward(
+        worker.gemm, b.attended(), weights, w.attentionOutput(), 1f, b.middle(), from, to);
+    RmsNorm.forward(
+        b.middle(), weights.mlpNorm(layer), b.mlpReciprocal(), b.mlpInput(), from, to, epsilon);
+    Linear.forward(worker.gemm, b.mlpInput(), weights, w.gateUp(), 0f, b.gateUp(), from, to);
+    SwiGlu.forward(b.gateUp(), a.activated, config.intermediateSize(), from, to);
+    copyRows(b.middle(), output, from, to);
+    Linear.forward(worker.gemm, a.activated, weights, w.down(), 1f, output, from, to);
+  }
+
+  /** Takes {@code a.dOutput} down to the embedding and writes every gradient but the head's. */
+  void backward(Worker worker, Weights weights, Weights gradient, Activations a, TokenBatch batch) {
+    int tokens = batch.ids().length;
+    for (int layer = config.layerCount() - 1; layer >= 0; layer--) {
+      Activations.Block b = a.block(layer);
+      ParameterLayout.Block w = layout.block(layer);
+      feedForwardGradient(worker, weights, a, tokens, layer);
+      worker.barrier();
+      Linear.weightGradient(worker, a.dOutput, a.activated, gradient, w.down(), tokens);
+      Linear.weightGradient(worker, a.dGateUp, b.mlpInput(), gradient, w.gateUp(), tokens);
+      Linear.weightGradient(worker, a.dMiddle, b.attended(), gradient, w.attentionOutput(), tokens);
+      attendGradient(worker, a, batch, layer);
+      worker.barrier();
+      qkvGradient(worker, weights, a, tokens, layer);
+      Linear.weightGradient(worker, a.dQkv, b.attentionInput(), gradient, w.qkv(), tokens);
+    }
+    worker.barrier();
+    embeddingGradient(worker, gradient, a, batch);
+  }
+
+  /** dOutput → dGateUp, dMiddle, dAttended, over this worker's rows. */
+  private void feedForwardGradient(
+      Worker worker, Weights weights, Activations a, int tokens, int layer) {
+    Activations.Block b = a.block(layer);
+    ParameterLayout.Block w = layout.block(layer);
+    int from = worker.from(tokens);
+    int to = worker.to(tokens);
+    Linear.inputGradient(worker.gemm, a.dOutput, weights, w.down(), a.activated, from, to);
+    SwiGlu.backward(b.gateUp(), a.activated, a.dGateUp, config.intermediateSize(), from, to);
+    Linear.inputGradient(worker.gemm, a.dGateUp, weights, w.gateUp(), a.dNormed, from, to);
+    RmsNorm.backward(
+        a.dNormed,
+        b.middle(),
+        b.mlpReciprocal(),
+        weights.mlpNorm(layer),
+        worker.gainGradients,
+        (2 * layer + 1) * config.hiddenSize(),
+        a.dOutput,
+        a.dMiddle,
+        from,
+        to);
+    Linear.inputGradient(
+        worker.gemm, a.dMiddle, weights, w.attentionOutput(), a.dAttended, from, to);
+  }
+
+  /** dAttended → dQkv, by sequence and key/value head; queries and keys turned back. */
+  private void attendGradient(Worker worker, Activations a, TokenBatch batch, int layer) {
+    int group = config.headCount() / config.kvHeadCount();
+    for (int task = 0; task < batch.batch() * config.kvHeadCount(); task++) {
+      if (worker.takes(task)) {
+        int sequence = task / config.kvHeadCount();
+        int kvHead = task % config.kvHeadCount();
+        for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
+          headGradient(worker, a, batch, layer, sequence, head);
+          turnBack(query(a.dQkv, batch, sequence, head), batch.seq());
+        }
+        turnBack(key(a.dQkv, batch, sequence, kvHead), batch.seq());
+      }
+    }
+  }
+
+  private void headGradient(
+      Worker worker, Activations a, TokenBatch batch, int layer, int sequence, int head) {
+    Activations.Block b = a.block(layer);
+    int group = config.headCount() / config.kvHeadCount();
+    int kvHead = head / group;
+    worker
+        .attention()
+        .backward(
+            query(b.qkv(), batch, sequence, head),
+            key(b.qkv(), batch, sequence, kvHead),
+            value(b.qkv(), batch, sequence, kvHead),
+            attended(b.attended(), batch, sequence, head),
+            attended(a.dAttended, batch, sequence, head),
+            b.logSums(),
+            (sequence * config.headCount() + head) * batch.seq(),
+            batch.seq(),
+            head % group != 0,
+            query(a.dQkv, batch, sequence, head),
+            key(a.dQkv, batch, sequence, kvHead),
+            value(a.dQkv, batch, sequence, kvHead));
+  }
+
+  private void turnBack(Matrix head, int rows) {
+    for (int row = 0; row < rows; row++) {
+      rope.rotateBack(head.buffer(), head.index(row), row);
+    }
+  }
+
+  /** dQkv → dOutput of the block below, over this worker's rows. */
+  private void qkvGradient(Worker worker, Weights weights, Activations a, int tokens, int layer) {
+    Activations.Block b = a.block(layer);
+    int from = worker.from(tokens);
+    int to = worker.to(tokens);
+    Tensor qkv = layout.block(layer).qkv();
+    Linear.inputGradient(worker.gemm, a.dQkv, weights, qkv, a.dNormed, from, to);
+    RmsNorm.backward(
+        a.dNormed,
+        b.input(),
+        b.attentionReciprocal(),
+        weights.attentionNorm(layer),
+        worker.gainGradients,
+        2 * layer * config.hiddenSize(),
+        a.dMiddle,
+        a.dOutput,
+        from,
+        to);
+  }
+
+  /** dE[id] += dx0[token]; each worker owns some ids, so sums have one order. */
+  private void embeddingGradient(Worker worker, Weights gradient, Activations a, TokenBatch batch) {
+    int hidden = config.hiddenSize();
+    for (int row = 0; row < batch.ids().length; row++) {
+      int id = batch.ids()[row];
+      if (worker.takes(id)) {
+        worker.gemm.add(
+            hidden, a.dOutput.address((long) row * hidden), gradient.row(layout.embedding(), id));
+      }
+    }
+  }
+
+  private void copyRows(Buffer x, Buffer y, int from, int to) {
+    long hidden = config.hiddenSize();
+    Buffer.copy(x.address(from * hidden), y.address(from * hidden), (to - from) * hidden);
+  }
+
+  private Matrix query(Buffer qkv, TokenBatch batch, int sequence, int head) {
+    return qkvHead(qkv, batch, sequence, head);
+  }
+
+  private Matrix key(Buffer qkv, TokenBatch batch, int sequence, int kvHead) {
+    return qkvHead(qkv, batch, sequence, config.headCount() + kvHead);
+  }
+
+  private Matrix value(Buffer qkv, TokenBatch batch, int sequence, int kvHead) {
+    return qkvHead(qkv, batch, sequence, config.headCount() + config.kvHeadCount() + kvHead);
+  }
+
+  private Matrix qkvHead(Buffer qkv, TokenBatch batch, int sequence, int index) {
+    int at = sequence * batch.seq() * config.qkvDim() + index * config.headDim();
+    return new Matrix(qkv, at, config.qkvDim());
+  }
+
+  private Matrix attended(Buffer attended, TokenBatch batch, int sequence, int head) {
+    int at = sequence * batch.seq() * config.queryDim() + head * config.headDim();
+    return new Matrix(attended, at, config.queryDim());
+  }
+}

@@ -1,0 +1,126 @@
+package caravan.model.engine;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * Floats outside the Java heap, seen at once by the JDK's Vector API (through a ByteBuffer) and by
+ * BLAS (through an address). Own memory is aligned to cache lines, so that a 512-bit load of a row
+ * whose width is a multiple of 16 never straddles two of them.
+ */
+final class Buffer implements AutoCloseable {
+  /** The widest float vector of this machine. */
+  static final VectorSpecies<Float> LANES = FloatVector.SPECIES_PREFERRED;
+
+  static final int WIDTH = LANES.length();
+
+  private static final int CACHE_LINE_BYTES = 64;
+
+  /** A ByteBuffer's index is an int of bytes. */
+  private static final long MAX_FLOATS = Integer.MAX_VALUE / Float.BYTES;
+
+  private final FloatPointer owner;
+  private final ByteBuffer bytes;
+  private final long address;
+  private final long length;
+
+  private Buffer(FloatPointer owner, long address, long length) {
+    this.owner = owner;
+    this.address = address;
+    this.length = length;
+    this.bytes =
+        new Address().at(address).capacity(length).asByteBuffer().order(ByteOrder.nativeOrder());
+  }
+
+  /** New memory of {@code length} floats, not cleared. */
+  static Buffer allocate(long length) {
+    long padded = length + CACHE_LINE_BYTES / Float.BYTES;
+    if (padded > MAX_FLOATS) {
+      throw new IllegalArgumentException(
+          "engine buffer: got "
+              + length
+              + " floats, wanted at most "
+              + (MAX_FLOATS - CACHE_LINE_BYTES / Float.BYTES)
+              + "; use fewer sequences per batch or shorter ones");
+    }
+    FloatPointer owner = new FloatPointer(padded);
+    long aligned = (owner.address() + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
+    return new Buffer(owner, aligned, length);
+  }
+
+  /** A window of somebody else's memory; closing it frees nothing. */
+  static Buffer view(long address, long length) {
+    return new Buffer(null, address, length);
+  }
+
+  /** Rows of this many floats start on a vector boundary. */
+  static int padded(int width) {
+    return (width + WIDTH - 1) / WIDTH * WIDTH;
+  }
+
+  float get(int index) {
+    return bytes.getFloat(index << 2);
+  }
+
+  void set(int index, float value) {
+    bytes.putFloat(index << 2, value);
+  }
+
+  FloatVector load(int index) {
+    return FloatVector.fromByteBuffer(LANES, bytes, index << 2, ByteOrder.nativeOrder());
+  }
+
+  void store(int index, FloatVector vector) {
+    vector.intoByteBuffer(bytes, index << 2, ByteOrder.nativeOrder());
+  }
+
+  /** Address of one float, for BLAS. */
+  long address(long index) {
+    return address + index * Float.BYTES;
+  }
+
+  long length() {
+    return length;
+  }
+
+  static void zero(long address, long floats) {
+    Pointer.memset(new Address().at(address), 0, floats * Float.BYTES);
+  }
+
+  static void copy(long from, long to, long floats) {
+    Pointer.memcpy(new Address().at(to), new Address().at(from), floats * Float.BYTES);
+  }
+
+  void copyTo(float[] target, long from) {
+    new Address().at(address(from)).get(target, 0, target.length);
+  }
+
+  @Override
+  public void close() {
+    if (owner != null) {
+      owner.close();
+    }
+  }
+
+  /** A pointer that can be moved to any address: one object instead of one per BLAS call. */
+  static final class Address extends FloatPointer {
+    Address() {
+      super((Pointer) null);
+    }
+
+    Address at(long address) {
+      this.address = address;
+      return this;
+    }
+
+    @Override
+    public Address capacity(long floats) {
+      super.capacity(floats);
+      return this;
+    }
+  }
+}

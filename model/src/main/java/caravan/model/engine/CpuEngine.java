@@ -1,0 +1,188 @@
+package caravan.model.engine;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import org.bytedeco.javacpp.FloatPointer;
+
+/**
+ * Forward and backward written by hand for the CPU: element-wise work by the JDK's Vector API,
+ * matrix products by OpenBLAS, all on buffers outside the heap. Needs JavaCPP and OpenBLAS alone.
+ *
+ * <p>{@code threads} workers share out the rows of every step and meet at barriers ({@link Blocks},
+ * {@link OutputHead}); each calls BLAS single-threaded. The result depends on the number of threads
+ * by rounding only, and repeats bit for bit for the same number. Buffers are sized by the largest
+ * batch seen and kept; {@link #close} frees them.
+ */
+public final class CpuEngine implements LlamaEngine {
+  private final LlamaConfig config;
+  private final ParameterLayout layout;
+  private final Rope rope;
+  private final Team team;
+  private final Worker[] workers;
+  private final Blocks blocks;
+  private final OutputHead head;
+  private Weights weights;
+  private Weights gradients;
+  private Activations training;
+  private Activations scoring;
+  private boolean closed;
+
+  /**
+   * @throws IllegalArgumentException when {@code threads} is below 1
+   */
+  public CpuEngine(LlamaConfig config, int threads) {
+    this.config = config;
+    this.layout = new ParameterLayout(config);
+    this.team = new Team(threads);
+    this.rope = new Rope(config);
+    this.workers = new Worker[threads];
+    for (int i = 0; i < threads; i++) {
+      workers[i] = new Worker(i, team, config);
+    }
+    this.blocks = new Blocks(layout, rope);
+    this.head = new OutputHead(layout);
+    BlasThreads.acquire();
+  }
+
+  @Override
+  public LlamaConfig config() {
+    return config;
+  }
+
+  @Override
+  public double lossAndGradient(FloatPointer parameters, FloatPointer gradient, TokenBatch batch) {
+    prepare(parameters, batch);
+    if (gradients == null || !gradients.isAt(gradient)) {
+      gradients = new Weights(layout, gradient);
+    }
+    Activations a = training(batch.ids().length);
+    int targets = a.collectTargets(batch);
+    if (targets == 0) {
+      Buffer.zero(Weights.addressOf(gradient), layout.length());
+      return 0;
+    }
+    team.run(
+        member -> {
+          Worker worker = workers[member];
+          blocks.forward(worker, weights, a, batch);
+          head.lossAndGradient(worker, weights, gradients, a, batch, targets);
+          blocks.backward(worker, weights, gradients, a, batch);
+        });
+    sumGainGradients();
+    double loss = 0;
+    for (Worker worker : workers) {
+      loss += worker.loss;
+    }
+    return loss / targets;
+  }
+
+  @Override
+  public TokenScores score(FloatPointer parameters, TokenBatch batch) {
+    prepare(parameters, batch);
+    Activations a = scoring(batch.ids().length);
+    int targets = a.collectTargets(batch);
+    TokenScores scores =
+        new TokenScores(new float[batch.ids().length], new boolean[batch.ids().length]);
+    if (targets > 0) {
+      team.run(
+          member -> {
+            Worker worker = workers[member];
+            blocks.forward(worker, weights, a, batch);
+            head.score(worker, weights, a, batch, targets, scores);
+          });
+    }
+    return scores;
+  }
+
+  @Override
+  public Decoder decoder(FloatPointer parameters, int maxLength) {
+    requireOpen();
+    if (maxLength < 1 || maxLength > config.contextLength()) {
+      throw new IllegalArgumentException(
+          "decoder: got a length of "
+              + maxLength
+              + " tokens, wanted 1 to "
+              + config.contextLength()
+              + " (model.max-position-embeddings)");
+    }
+    return new CpuDecoder(layout, new Weights(layout, parameters), rope, team, maxLength);
+  }
+
+  private void prepare(FloatPointer parameters, TokenBatch batch) {
+    requireOpen();
+    batch.requireFits(config);
+    BlasThreads.confirm();
+    if (weights == null || !weights.isAt(parameters)) {
+      weights = new Weights(layout, parameters);
+    }
+    for (Worker worker : workers) {
+      worker.ensureKeys(batch.seq());
+    }
+  }
+
+  private Activations training(int tokens) {
+    if (training == null || !training.holds(tokens)) {
+      free(training);
+      training = null;
+      training = new Activations(config, tokens, true);
+    }
+    return training;
+  }
+
+  private Activations scoring(int tokens) {
+    if (scoring == null || !scoring.holds(tokens)) {
+      free(scoring);
+      scoring = null;
+      scoring = new Activations(config, tokens, false);
+    }
+    return scoring;
+  }
+
+  /** Each worker saw its own rows; the gain's gradient is their sum, in one order. */
+  private void sumGainGradients() {
+    int hidden = config.hiddenSize();
+    for (int layer = 0; layer < config.layerCount(); layer++) {
+      sumGainGradient(gradients.attentionNorm(layer), 2 * layer * hidden);
+      sumGainGradient(gradients.mlpNorm(layer), (2 * layer + 1) * hidden);
+    }
+    sumGainGradient(gradients.finalNorm(), 2 * config.layerCount() * hidden);
+  }
+
+  private void sumGainGradient(Buffer gain, int at) {
+    for (int j = 0; j < gain.length(); j++) {
+      float sum = 0;
+      for (Worker worker : workers) {
+        sum += worker.gainGradients.get(at + j);
+      }
+      gain.set(j, sum);
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("engine: used after close(); open a new one");
+    }
+  }
+
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    team.close();
+    rope.close();
+    free(training);
+    free(scoring);
+    for (Worker worker : workers) {
+      worker.close();
+    }
+    BlasThreads.release();
+  }
+
+  private static void free(Activations activations) {
+    if (activations != null) {
+      activations.close();
+    }
+  }
+}

@@ -1,0 +1,126 @@
+package caravan.model.engine;
+
+import org.bytedeco.openblas.global.openblas_nolapack;
+
+/**
+ * Row-major matrix products by OpenBLAS. Matrices are addresses and row strides ({@code ld}), so a
+ * head inside a fused projection is a matrix like any other. One object per thread.
+ *
+ * <p>Every product is {@code C = alpha · A·B + beta · C}; with beta 0 the old C is not read.
+ */
+final class Gemm {
+  private static final int ROW_MAJOR = 101;
+  private static final int AS_IS = 111;
+  private static final int TRANSPOSED = 112;
+
+  private final Buffer.Address left = new Buffer.Address();
+  private final Buffer.Address right = new Buffer.Address();
+  private final Buffer.Address result = new Buffer.Address();
+
+  /** C[m, n] = alpha · A[m, k] · B[n, k]ᵀ + beta · C: a projection by weights [out, in]. */
+  void timesTransposed(
+      int m,
+      int n,
+      int k,
+      float alpha,
+      long a,
+      int lda,
+      long b,
+      int ldb,
+      float beta,
+      long c,
+      int ldc) {
+    if (m == 1) {
+      openblas_nolapack.cblas_sgemv(
+          ROW_MAJOR, AS_IS, n, k, alpha, right.at(b), ldb, left.at(a), 1, beta, result.at(c), 1);
+    } else {
+      multiply(AS_IS, TRANSPOSED, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    }
+  }
+
+  /** C[m, n] = alpha · A[m, k] · B[k, n] + beta · C: the gradient of a projection's input. */
+  void times(
+      int m,
+      int n,
+      int k,
+      float alpha,
+      long a,
+      int lda,
+      long b,
+      int ldb,
+      float beta,
+      long c,
+      int ldc) {
+    if (m == 1) {
+      openblas_nolapack.cblas_sgemv(
+          ROW_MAJOR,
+          TRANSPOSED,
+          k,
+          n,
+          alpha,
+          right.at(b),
+          ldb,
+          left.at(a),
+          1,
+          beta,
+          result.at(c),
+          1);
+    } else {
+      multiply(AS_IS, AS_IS, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    }
+  }
+
+  /** C[m, n] = alpha · A[k, m]ᵀ · B[k, n] + beta · C: the gradient of a projection's weights. */
+  void transposedTimes(
+      int m,
+      int n,
+      int k,
+      float alpha,
+      long a,
+      int lda,
+      long b,
+      int ldb,
+      float beta,
+      long c,
+      int ldc) {
+    multiply(TRANSPOSED, AS_IS, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  }
+
+  /** y += x over {@code length} floats. */
+  void add(int length, long x, long y) {
+    openblas_nolapack.cblas_saxpy(length, 1f, left.at(x), 1, result.at(y), 1);
+  }
+
+  private void multiply(
+      int transA,
+      int transB,
+      int m,
+      int n,
+      int k,
+      float alpha,
+      long a,
+      int lda,
+      long b,
+      int ldb,
+      float beta,
+      long c,
+      int ldc) {
+    if (m > 0 && n > 0) {
+      openblas_nolapack.cblas_sgemm(
+          ROW_MAJOR,
+          transA,
+          transB,
+          m,
+          n,
+          k,
+          alpha,
+          left.at(a),
+          lda,
+          right.at(b),
+          ldb,
+          beta,
+          result.at(c),
+          ldc);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package caravan.model.engine;
+
+import caravan.model.LlamaConfig;
+
+/** One thread's place in the team and what it alone writes. */
+final class Worker implements AutoCloseable {
+  private final int member;
+  private final Team team;
+  private final LlamaConfig config;
+  private Attention attention;
+
+  final Gemm gemm = new Gemm();
+
+  /** Gradients of all norms' gains over this worker's rows: [2 · layers + 1, hidden]. */
+  final Buffer gainGradients;
+
+  /** Sum over this worker's targets, in nats. */
+  double loss;
+
+  Worker(int member, Team team, LlamaConfig config) {
+    this.member = member;
+    this.team = team;
+    this.config = config;
+    this.gainGradients = Buffer.allocate((2L * config.layerCount() + 1) * config.hiddenSize());
+  }
+
+  /** First of this worker's share of {@code count} rows. */
+  int from(int count) {
+    return (int) ((long) count * member / team.size());
+  }
+
+  /** One past the last of this worker's share. */
+  int to(int count) {
+    return (int) ((long) count * (member + 1) / team.size());
+  }
+
+  /** Whether this worker takes the task with this number. */
+  boolean takes(int task) {
+    return Math.floorMod(task, team.size()) == member;
+  }
+
+  void barrier() {
+    team.barrier();
+  }
+
+  /** Attention tiles for at least {@code keys} keys. */
+  void ensureKeys(int keys) {
+    if (attention == null || attention.maxKeys() < keys) {
+      if (attention != null) {
+        attention.close();
+      }
+      attention = new Attention(gemm, config.headDim(), keys);
+    }
+  }
+
+  Attention attention() {
+    return attention;
+  }
+
+  @Override
+  public void close() {
+    gainGradients.close();
+    if (attention != null) {
+      attention.close();
+    }
+  }
+}
