@@ -159,9 +159,10 @@ class LlamaLayerTest {
   void weight_decay_configured_in_deeplearning4j_is_refused() {
     ComputationGraphConfiguration configuration =
         LlamaGraph.configuration(TINY, new Sgd(1), 1, "cpu", 1);
-    ((LlamaLayer) ((LayerVertex) configuration.getVertices().get(LlamaGraph.LAYER))
-            .getLayerConf()
-            .getLayer())
+    ((LlamaLayer)
+            ((LayerVertex) configuration.getVertices().get(LlamaGraph.LAYER))
+                .getLayerConf()
+                .getLayer())
         .setRegularization(List.of(new WeightDecay(0.1, true)));
     assertThatThrownBy(() -> new ComputationGraph(configuration).init())
         .isInstanceOf(IllegalArgumentException.class)
