@@ -24,6 +24,8 @@ public final class Caravan {
   static final int DONE = 0;
   static final int FAILED = 1;
   static final int BAD_INPUT = 2;
+  static final int REFUSED = 3;
+  static final int STOPPED = 4;
 
   private Caravan() {}
 

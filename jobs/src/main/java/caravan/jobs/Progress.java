@@ -10,12 +10,16 @@ import java.util.function.Supplier;
 
 /**
  * Tells how far long work has come: a line that rewrites itself on a terminal, else one plain line
- * every 30 s. The text is asked for when it is due, so that counting costs the work nothing.
+ * every 30 s. The text is asked for when it is due, so that counting costs the work nothing. Of
+ * several at a time the newest shows.
  */
 public final class Progress implements AutoCloseable {
   private static final Duration PLAIN_INTERVAL = Duration.ofSeconds(30);
   private static final Duration TERMINAL_INTERVAL = Duration.ofMillis(500);
 
+  private static volatile Progress top;
+
+  private final Progress below;
   private final PrintStream out;
   private final boolean terminal;
   private final Supplier<Optional<String>> text;
@@ -33,6 +37,8 @@ public final class Progress implements AutoCloseable {
     this.out = out;
     this.terminal = terminal;
     this.text = text;
+    below = top;
+    top = this;
     clock =
         Executors.newSingleThreadScheduledExecutor(
             task -> {
@@ -45,6 +51,9 @@ public final class Progress implements AutoCloseable {
   }
 
   private synchronized void show() {
+    if (this != top) {
+      return;
+    }
     Optional<String> line = text.get();
     if (terminal) {
       erase();
@@ -67,6 +76,9 @@ public final class Progress implements AutoCloseable {
   public synchronized void close() {
     clock.shutdownNow();
     erase();
+    if (this == top) {
+      top = below;
+    }
   }
 
   /** {@code 1:02:03}, or {@code 02:03} below an hour. */

@@ -1,0 +1,72 @@
+package caravan.jobs.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import caravan.jobs.report.RunReport.Sample;
+import caravan.model.train.Metrics;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class RunReportTest {
+  @Test
+  void lossesAreDrawnWithTheBigramBesideThem() {
+    List<Metrics> metrics =
+        List.of(
+            new Metrics(0, 0, 0, null, null, null, null, 8.3),
+            new Metrics(1, 1, 1, 8.2, 1e-3, 1.0, 100.0, null),
+            new Metrics(2, 1, 2, 7.9, 1e-3, 1.0, 100.0, 7.8));
+    String html =
+        new RunReport("run")
+            .training("pretrain", metrics, Optional.of(new BigramBaseline(5.4321, .7, 1000, 50)))
+            .html();
+    assertThat(html)
+        .contains("training 7.900", "validation 7.800", "bigram 5.432")
+        .contains("1,000 training tokens, scored on the same 50 held-out tokens");
+  }
+
+  @Test
+  void everyMetricStandsWithItsStandardErrorAndChance() {
+    Map<String, Number> choice = new java.util.LinkedHashMap<>();
+    choice.put("acc", 0.5);
+    choice.put("acc_stderr", 0.0312);
+    choice.put("items", 200);
+    choice.put("chance", 0.25);
+    String html = new RunReport("run").evaluation("evaluation", Map.of("choice", choice)).html();
+    assertThat(html)
+        .contains(
+            "<td>choice</td><td>acc</td><td>0.5000</td><td>0.0312</td><td>0.2500</td>",
+            "<td>choice</td><td>items</td><td>200</td><td></td><td></td>");
+  }
+
+  @Test
+  void samplesKeepTheirTextAndThePageNeedsNothingElse() {
+    String html =
+        new RunReport("run").samples(List.of(new Sample("pretrain", "今天", "天气<很>好"))).html();
+    assertThat(html)
+        .contains("<b>今天</b>天气&lt;很&gt;好")
+        .doesNotContain("src=", "href=", "url(", "@import");
+  }
+
+  @Test
+  void lengthsFallIntoClassesThatDouble() {
+    LengthHistogram lengths = new LengthHistogram();
+    for (long tokens : new long[] {3, 4, 7, 8, 100, 127}) {
+      lengths.add(tokens);
+    }
+    assertThat(lengths.bars())
+        .extracting(BarChart.Bar::name, BarChart.Bar::value)
+        .containsExactly(
+            org.assertj.core.groups.Tuple.tuple("2–3 tokens", 1L),
+            org.assertj.core.groups.Tuple.tuple("4–7 tokens", 2L),
+            org.assertj.core.groups.Tuple.tuple("8–15 tokens", 1L),
+            org.assertj.core.groups.Tuple.tuple("16–31 tokens", 0L),
+            org.assertj.core.groups.Tuple.tuple("32–63 tokens", 0L),
+            org.assertj.core.groups.Tuple.tuple("64–127 tokens", 2L));
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> lengths.add(0))
+        .withMessage("document length: got 0, wanted at least 1");
+  }
+}
