@@ -1,0 +1,48 @@
+package caravan.pipeline.clean;
+
+import caravan.pipeline.text.LanguageDetector;
+import caravan.pipeline.text.PiiMasker;
+import java.io.Serializable;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Settings of the clean stage: section {@code clean} of reference.conf, which explains each.
+ *
+ * @param keepLanguages documents in another language are dropped
+ * @param maskPii kinds of personal data to mask
+ * @param zh rules for Chinese documents
+ * @param en rules for English documents
+ * @param other rules for all others, where {@code keepLanguages} keeps them
+ */
+public record CleanConfig(
+    List<String> keepLanguages,
+    List<PiiMasker.Kind> maskPii,
+    LanguageRules zh,
+    LanguageRules en,
+    LanguageRules other)
+    implements Serializable {
+  private static final Set<String> LANGUAGES =
+      Set.of(LanguageDetector.CHINESE, LanguageDetector.ENGLISH, LanguageDetector.OTHER);
+
+  public CleanConfig {
+    keepLanguages = List.copyOf(keepLanguages);
+    maskPii = List.copyOf(maskPii);
+    if (keepLanguages.isEmpty() || !LANGUAGES.containsAll(keepLanguages)) {
+      throw new IllegalArgumentException(
+          "clean.keep-languages: got "
+              + keepLanguages
+              + ", wanted one or more of zh, en and other");
+    }
+    List.of(zh, en, other).forEach(LanguageRules::chain);
+  }
+
+  /** The rules for a document's language. */
+  LanguageRules rules(String language) {
+    return switch (language) {
+      case LanguageDetector.CHINESE -> zh;
+      case LanguageDetector.ENGLISH -> en;
+      default -> other;
+    };
+  }
+}

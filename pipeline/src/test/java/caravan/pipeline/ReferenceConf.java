@@ -1,0 +1,34 @@
+package caravan.pipeline;
+
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import java.io.File;
+
+/** The defaults that users get: conf/reference.conf, read as the command line reads it. */
+public final class ReferenceConf {
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder()
+          .propertyNamingStrategy(PropertyNamingStrategies.KEBAB_CASE)
+          .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
+          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
+          .build();
+
+  private ReferenceConf() {}
+
+  /** A section as its record, with {@code overrides} (HOCON, keys below the section) on top. */
+  public static <C extends Record> C read(String section, Class<C> type, String overrides) {
+    File file = new File(System.getProperty("caravan.root"), "conf/reference.conf");
+    Config reference = ConfigFactory.parseFile(file).resolve().getConfig(section);
+    Config config = ConfigFactory.parseString(overrides).withFallback(reference);
+    return MAPPER.convertValue(config.root().unwrapped(), type);
+  }
+
+  public static <C extends Record> C read(String section, Class<C> type) {
+    return read(section, type, "");
+  }
+}
