@@ -18,6 +18,13 @@ import java.util.stream.IntStream;
  * section ({@code {}}) is a table that users fill: any key is known below it.
  */
 final class ConfigKeys {
+  /** Keys that may be written short. */
+  private static final Map<String, String> SHORT =
+      Map.of(
+          "id-field", "read.id-field",
+          "text-field", "read.text-field",
+          "vocab-size", "train-tokenizer.vocab-size");
+
   private final Config reference;
   private final Map<String, ConfigValue> leaves;
 
@@ -43,6 +50,18 @@ final class ConfigKeys {
                 throw new IllegalArgumentException(unknown(path, value, where));
               }
             });
+  }
+
+  /** The same settings with short keys written out. */
+  static Config writtenOut(Config config) {
+    Config whole = config;
+    for (Map.Entry<String, String> key : SHORT.entrySet()) {
+      if (whole.hasPath(key.getKey())) {
+        whole =
+            whole.withValue(key.getValue(), whole.getValue(key.getKey())).withoutPath(key.getKey());
+      }
+    }
+    return whole;
   }
 
   /** What reference.conf's comment says about a key, in one line; empty when it says nothing. */

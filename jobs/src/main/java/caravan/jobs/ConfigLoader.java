@@ -18,8 +18,11 @@ import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -54,13 +57,13 @@ public final class ConfigLoader {
     keys = new ConfigKeys(reference);
     Config merged = ConfigFactory.empty();
     for (Path file : files) {
-      Config parsed = parse(file);
+      Config parsed = ConfigKeys.writtenOut(parse(file));
       keys.check(parsed, file.toString());
       merged = parsed.withFallback(merged);
     }
     Config commandLine = ConfigFactory.empty();
     for (String override : overrides) {
-      commandLine = parse(override).withFallback(commandLine);
+      commandLine = ConfigKeys.writtenOut(parse(override)).withFallback(commandLine);
     }
     keys.check(commandLine, "the command line");
     overridden = List.copyOf(ConfigKeys.leaves(commandLine.withoutPath("spark")).keySet());
@@ -132,7 +135,7 @@ public final class ConfigLoader {
 
   /** The keys of reference.conf that a record reads; tests compare them with the file. */
   static List<String> keysOf(Class<? extends Record> type) {
-    List<String> keys = new java.util.ArrayList<>();
+    List<String> keys = new ArrayList<>();
     for (RecordComponent component : type.getRecordComponents()) {
       String name = keyOf(component);
       Optional<Class<? extends Record>> section = section(component);
@@ -274,8 +277,8 @@ public final class ConfigLoader {
 
   private static String wanted(Class<?> type) {
     if (type.isEnum()) {
-      return java.util.Arrays.stream(type.getEnumConstants())
-          .map(constant -> constant.toString().toLowerCase(java.util.Locale.ROOT))
+      return Arrays.stream(type.getEnumConstants())
+          .map(constant -> constant.toString().toLowerCase(Locale.ROOT))
           .collect(Collectors.joining(", ", "one of ", ""));
     }
     if (type == boolean.class || type == Boolean.class) {

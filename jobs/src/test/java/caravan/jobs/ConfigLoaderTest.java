@@ -29,6 +29,7 @@ class ConfigLoaderTest {
             learning-rate = 5e-4
             outer { kind = average }
           }
+          train-tokenizer { vocab-size = 8 }
           # Weight per source; any source name.
           weights {}
           """);
@@ -56,6 +57,10 @@ class ConfigLoaderTest {
       Map<String, Double> weights) {}
 
   record Seed(long seed) {}
+
+  record Vocabulary(TrainTokenizer trainTokenizer) {}
+
+  record TrainTokenizer(int vocabSize) {}
 
   @TempDir Path folder;
 
@@ -151,6 +156,15 @@ class ConfigLoaderTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> loader(List.of(), "train.steps=3").read(Seed.class))
         .withMessage("train.steps: this command does not read it. It reads seed");
+  }
+
+  @Test
+  void someKeysMayBeWrittenShort() throws IOException {
+    Path file = Files.writeString(folder.resolve("short.conf"), "vocab-size = 100");
+    assertThat(loader(List.of(file)).read(Vocabulary.class).trainTokenizer().vocabSize())
+        .isEqualTo(100);
+    assertThat(loader(List.of(file), "vocab-size=200").read(Vocabulary.class).trainTokenizer())
+        .isEqualTo(new TrainTokenizer(200));
   }
 
   @Test
