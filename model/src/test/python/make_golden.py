@@ -47,8 +47,8 @@ def make(name, folder):
             parameter.copy_(torch.from_numpy(values.astype(numpy.float32)))
     model.save_pretrained(folder)
 
-    # Arithmetic in float32, on the weights as they were stored.
-    model = model.float().eval()
+    # Arithmetic in float32 on the weights as they were stored; model.float() would keep rotary frequencies once rounded.
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     ids = torch.from_numpy(random.randint(0, settings["vocab_size"], (BATCH, LENGTH)))
     labels = ids.clone()
     labels[0, :5] = -100

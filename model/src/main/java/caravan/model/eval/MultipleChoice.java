@@ -104,7 +104,7 @@ public final class MultipleChoice {
         n, Accuracy.of(right, n), Accuracy.of(rightNormalized, n), chance / n, verdicts);
   }
 
-  private static Verdict verdict(Item item, List<Score> scores) {
+  static Verdict verdict(Item item, List<Score> scores) {
     int chosen = 0;
     int normalized = 0;
     for (int i = 1; i < scores.size(); i++) {

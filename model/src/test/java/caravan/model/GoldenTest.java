@@ -1,0 +1,155 @@
+package caravan.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import caravan.model.checkpoint.Checkpoint;
+import caravan.model.checkpoint.CheckpointStore;
+import caravan.model.checkpoint.Checkpoints;
+import caravan.model.checkpoint.HuggingFaceWeights;
+import caravan.model.engine.CpuEngine;
+import caravan.model.engine.LlamaEngine;
+import caravan.model.engine.Nd4jEngine;
+import caravan.model.engine.TokenBatch;
+import caravan.model.generate.Generator;
+import caravan.model.generate.Sampler;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.assertj.core.data.Offset;
+import org.bytedeco.javacpp.FloatPointer;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Both engines compute what Hugging Face's transformers computed with the same files. */
+class GoldenTest {
+  private static final Offset<Float> CLOSE = Offset.offset(2e-5f);
+
+  static Stream<Arguments> enginesAndCases() {
+    Function<LlamaConfig, LlamaEngine> one = config -> new CpuEngine(config, 1);
+    Function<LlamaConfig, LlamaEngine> two = config -> new CpuEngine(config, 2);
+    Function<LlamaConfig, LlamaEngine> nd4j = Nd4jEngine::new;
+    return Golden.CASES.stream()
+        .flatMap(
+            name ->
+                Stream.of(
+                    Arguments.of(name, "CpuEngine, 1 thread", one),
+                    Arguments.of(name, "CpuEngine, 2 threads", two),
+                    Arguments.of(name, "Nd4jEngine", nd4j)));
+  }
+
+  static List<String> cases() {
+    return Golden.CASES;
+  }
+
+  @ParameterizedTest(name = "{0}, {1}")
+  @MethodSource("enginesAndCases")
+  void lossAndEveryGradientEqualTransformers(
+      String name, String engineName, Function<LlamaConfig, LlamaEngine> engines)
+      throws IOException {
+    try (Golden golden = Golden.open(name);
+        LlamaEngine engine = engines.apply(golden.config());
+        FloatPointer gradient = new FloatPointer(new ParameterLayout(golden.config()).length())) {
+      double loss = engine.lossAndGradient(golden.parameters(), gradient, golden.batch());
+      assertThat(loss).isCloseTo(golden.loss(), Offset.offset(1e-5));
+      for (HuggingFaceWeights.Slice slice :
+          HuggingFaceWeights.slices(new ParameterLayout(golden.config()))) {
+        float[] got = new float[(int) slice.length()];
+        FloatPointer from = gradient.getPointer(slice.offset());
+        from.get(got);
+        assertThat(got).as(slice.name()).containsExactly(golden.gradient(slice.name()), CLOSE);
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "{0}, {1}")
+  @MethodSource("enginesAndCases")
+  void scoresAndDecodedLogitsEqualTransformers(
+      String name, String engineName, Function<LlamaConfig, LlamaEngine> engines)
+      throws IOException {
+    try (Golden golden = Golden.open(name);
+        LlamaEngine engine = engines.apply(golden.config())) {
+      TokenBatch batch = golden.batch();
+      LlamaEngine.TokenScores scores = engine.score(golden.parameters(), batch);
+      for (int p = 0; p < batch.ids().length; p++) {
+        int target = batch.targets()[p];
+        if (target != TokenBatch.IGNORED) {
+          assertThat(scores.logProbability()[p])
+              .isCloseTo((float) golden.logProbability(p, target), CLOSE);
+          assertThat(scores.greedy()[p]).isEqualTo(golden.greedy(p) == target);
+        }
+      }
+      assertDecodedLogits(golden, engine, batch);
+    }
+  }
+
+  /** First as a prompt of three, then token by token. */
+  private static void assertDecodedLogits(Golden golden, LlamaEngine engine, TokenBatch batch) {
+    int vocab = golden.config().vocabSize();
+    float[] wanted = golden.logits();
+    for (int r = 0; r < batch.batch(); r++) {
+      int first = r * batch.seq();
+      try (LlamaEngine.Decoder decoder = engine.decoder(golden.parameters(), batch.seq())) {
+        decoder.append(Arrays.copyOfRange(batch.ids(), first, first + 3));
+        for (int p = first + 3; p < first + batch.seq(); p++) {
+          float[] logits = decoder.append(batch.ids()[p]);
+          assertThat(logits)
+              .as("position " + p)
+              .containsExactly(Arrays.copyOfRange(wanted, p * vocab, (p + 1) * vocab), CLOSE);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest(name = "{0}, {1}")
+  @MethodSource("enginesAndCases")
+  void theGreedyContinuationEqualsTransformersTokenForToken(
+      String name, String engineName, Function<LlamaConfig, LlamaEngine> engines)
+      throws IOException {
+    try (Golden golden = Golden.open(name);
+        LlamaEngine engine = engines.apply(golden.config())) {
+      var heard = new ArrayList<Integer>();
+      Generator.Continuation got =
+          new Generator(engine, golden.parameters())
+              .generate(
+                  golden.prompt(),
+                  golden.continuation().length,
+                  Set.of(),
+                  Sampler.greedy(),
+                  heard::add);
+      assertThat(got.ids()).isEqualTo(golden.continuation());
+      assertThat(got.end()).isEqualTo(Generator.End.LENGTH);
+      assertThat(heard).containsExactlyElementsOf(Arrays.stream(got.ids()).boxed().toList());
+    }
+  }
+
+  /** {@code make_golden.py --check --exported model/target/golden} opens these in transformers. */
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("cases")
+  void ourCheckpointOfTransformersModelHoldsTheSameNumbers(String name) throws IOException {
+    String exported = Path.of(System.getProperty("caravan.root"), "model/target/golden").toString();
+    try (Golden golden = Golden.open(name)) {
+      Checkpoints.export(exported + "/" + name, new Configuration(), golden.model());
+      CheckpointStore store = new CheckpointStore(exported + "/run-" + name, new Configuration());
+      store.save(7, golden.model());
+      try (Checkpoint plain = Checkpoints.open(exported + "/" + name, new Configuration());
+          Checkpoint step = store.load(7)) {
+        assertThat(plain.config()).isEqualTo(golden.config());
+        assertThat(floats(plain)).isEqualTo(floats(golden.model()));
+        assertThat(floats(step)).isEqualTo(floats(golden.model()));
+      }
+    }
+  }
+
+  private static float[] floats(Checkpoint checkpoint) {
+    float[] values = new float[(int) new ParameterLayout(checkpoint.config()).length()];
+    checkpoint.parameters().get(values);
+    return values;
+  }
+}

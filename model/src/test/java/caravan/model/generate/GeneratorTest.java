@@ -1,0 +1,87 @@
+package caravan.model.generate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import caravan.model.Golden;
+import caravan.model.engine.CpuEngine;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class GeneratorTest {
+  private Golden golden;
+  private CpuEngine engine;
+  private Generator generator;
+
+  @BeforeEach
+  void open() throws IOException {
+    golden = Golden.open("grouped-untied");
+    engine = new CpuEngine(golden.config(), 1);
+    generator = new Generator(engine, golden.parameters());
+  }
+
+  @AfterEach
+  void close() {
+    engine.close();
+    golden.close();
+  }
+
+  @Test
+  void aStopIdEndsTheContinuationAndIsItsLastToken() {
+    int[] whole = golden.continuation();
+    int stop = whole[2];
+    int first = 0;
+    while (whole[first] != stop) {
+      first++;
+    }
+    Generator.Continuation got =
+        generator.generate(golden.prompt(), whole.length, Set.of(stop), Sampler.greedy());
+    assertThat(got.ids()).isEqualTo(Arrays.copyOf(whole, first + 1));
+    assertThat(got.end()).isEqualTo(Generator.End.STOP);
+  }
+
+  @Test
+  void aFullContextEndsTheContinuation() {
+    int context = golden.config().contextLength();
+    Generator.Continuation got =
+        generator.generate(golden.prompt(), 1000, Set.of(), Sampler.greedy());
+    assertThat(got.ids()).hasSize(context - golden.prompt().length + 1);
+    assertThat(got.ids()).startsWith(golden.continuation());
+    assertThat(got.end()).isEqualTo(Generator.End.CONTEXT);
+  }
+
+  @Test
+  void noTokensAreAddedWhenNoneAreWanted() {
+    Generator.Continuation got = generator.generate(golden.prompt(), 0, Set.of(), Sampler.greedy());
+    assertThat(got.ids()).isEmpty();
+    assertThat(got.end()).isEqualTo(Generator.End.LENGTH);
+  }
+
+  @Test
+  void theSameSeedContinuesAlikeAndAnotherDoesNot() {
+    assertThat(sampled(1)).isEqualTo(sampled(1)).isNotEqualTo(sampled(2));
+  }
+
+  private int[] sampled(long seed) {
+    return generator.generate(golden.prompt(), 20, Set.of(), new Sampler(1, 0, 0.95, seed)).ids();
+  }
+
+  @Test
+  void anEmptyOrTooLongPromptIsRefused() {
+    assertThatThrownBy(() -> generator.generate(new int[0], 5, Set.of(), Sampler.greedy()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "prompt: got no tokens, wanted at least one; begin with BOS to generate from nothing");
+    assertThatThrownBy(() -> generator.generate(new int[33], 5, Set.of(), Sampler.greedy()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("prompt: got 33 tokens, wanted at most the model's context of 32");
+    assertThatThrownBy(() -> generator.generate(new int[] {37}, 5, Set.of(), Sampler.greedy()))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> generator.generate(new int[1], -1, Set.of(), Sampler.greedy()))
+        .hasMessage("max-tokens: got -1, wanted 0 or more");
+  }
+}
