@@ -19,7 +19,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
     mixinStandardHelpOptions = true,
     version = "caravan 0.1.0",
     usageHelpWidth = 110,
-    subcommands = {ImportJob.class, ExportJob.class, InspectJob.class})
+    subcommands = {
+      EvaluateJob.class,
+      GenerateJob.class,
+      ImportJob.class,
+      ExportJob.class,
+      InspectJob.class
+    })
 public final class Caravan {
   static final int DONE = 0;
   static final int FAILED = 1;

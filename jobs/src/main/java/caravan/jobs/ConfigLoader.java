@@ -24,6 +24,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -257,7 +258,8 @@ public final class ConfigLoader {
     }
     String path =
         problem.getPath().stream()
-            .map(step -> step.getFieldName() == null ? "" + step.getIndex() : step.getFieldName())
+            .map(JsonMappingException.Reference::getFieldName)
+            .takeWhile(Objects::nonNull)
             .collect(Collectors.joining("."));
     String wanted =
         problem instanceof MismatchedInputException mismatch && mismatch.getTargetType() != null

@@ -1,0 +1,52 @@
+package caravan.jobs;
+
+import java.util.Optional;
+
+/**
+ * Settings of {@code generate}; reference.conf states each one's unit and range.
+ *
+ * @param prompt text to continue, or in chat the question
+ * @param chat whether the prompt is put into the chat template
+ */
+record GenerateConfig(
+    String checkpoint,
+    Optional<String> tokenizer,
+    Optional<String> prompt,
+    int maxTokens,
+    double temperature,
+    int topK,
+    double topP,
+    long seed,
+    boolean chat,
+    boolean addBos,
+    Generation generate) {
+
+  /**
+   * @param engine {@code cpu} or {@code nd4j}
+   * @param threads of the engine; the machine's cores where it is not given
+   */
+  record Generation(String engine, Optional<Integer> threads) {
+    int threadCount() {
+      return threads.orElseGet(() -> Runtime.getRuntime().availableProcessors());
+    }
+  }
+
+  String text() {
+    return prompt.orElse("");
+  }
+
+  GenerateConfig asChat() {
+    return new GenerateConfig(
+        checkpoint,
+        tokenizer,
+        prompt,
+        maxTokens,
+        temperature,
+        topK,
+        topP,
+        seed,
+        true,
+        addBos,
+        generate);
+  }
+}

@@ -1,0 +1,148 @@
+package caravan.jobs;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import caravan.model.checkpoint.Checkpoint;
+import caravan.model.checkpoint.Checkpoints;
+import caravan.model.checkpoint.Llama2c;
+import caravan.model.engine.Engines;
+import caravan.model.engine.LlamaEngine;
+import caravan.pipeline.Storage;
+import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import caravan.pipeline.tokenize.Tokenizer;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.bytedeco.javacpp.BytePointer;
+
+/** A checkpoint ready to be asked: its parameters, its tokenizer and an engine for its shape. */
+final class LoadedModel implements AutoCloseable {
+  private static final String LLAMA2C_SUFFIX = ".bin";
+  private static final int HASHED_BYTES = 1 << 20;
+
+  private final Checkpoint checkpoint;
+  private final Tokenizer tokenizer;
+  private final LlamaEngine engine;
+
+  private LoadedModel(Checkpoint checkpoint, Tokenizer tokenizer, LlamaEngine engine) {
+    this.checkpoint = checkpoint;
+    this.tokenizer = tokenizer;
+    this.engine = engine;
+  }
+
+  /**
+   * @param path whatever {@link Checkpoints#open} takes, or a llama2.c model ({@code .bin})
+   * @param tokenizer a tokenizer.model, or a llama2.c tokenizer ({@code .bin}); the checkpoint's
+   *     own where none is given
+   * @throws IllegalArgumentException when there is no such model or tokenizer, or they do not fit
+   *     each other
+   */
+  static LoadedModel open(
+      String path, Optional<String> tokenizer, String engine, int threads, Configuration hadoop) {
+    Checkpoint checkpoint =
+        path.endsWith(LLAMA2C_SUFFIX) ? Llama2c.read(path, hadoop) : Checkpoints.open(path, hadoop);
+    try {
+      Tokenizer text = tokenizer(path, checkpoint, tokenizer, hadoop);
+      return new LoadedModel(checkpoint, text, Engines.open(engine, checkpoint.config(), threads));
+    } catch (RuntimeException e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  /**
+   * The tokenizer that a checkpoint is used with.
+   *
+   * @param path where the checkpoint was read from, for messages
+   * @throws IllegalArgumentException when there is none, or it has ids that the model has not
+   */
+  static Tokenizer tokenizer(
+      String path, Checkpoint checkpoint, Optional<String> given, Configuration hadoop) {
+    int embeddings = checkpoint.config().vocabSize();
+    String location = given.orElse(path + "/" + Tokenizers.FILE);
+    Tokenizer tokenizer =
+        given.isPresent()
+            ? read(location, embeddings, hadoop)
+            : SentencePieceTokenizer.of(ownFile(path, checkpoint), location);
+    if (tokenizer.vocabSize() > embeddings) {
+      throw new IllegalArgumentException(
+          "%s: %,d pieces, but the model %s has embeddings for %,d; give the model's own tokenizer"
+              .formatted(location, tokenizer.vocabSize(), path, embeddings));
+    }
+    return tokenizer;
+  }
+
+  private static Tokenizer read(String location, int vocabSize, Configuration hadoop) {
+    if (!location.endsWith(LLAMA2C_SUFFIX)) {
+      return Tokenizers.read(location, hadoop);
+    }
+    Storage storage = new Storage(hadoop);
+    Path file = new Path(location);
+    if (!storage.exists(file)) {
+      throw new IllegalArgumentException(
+          "tokenizer %s: no such file; wanted a llama2.c tokenizer.bin".formatted(location));
+    }
+    return new Llama2cText(storage.read(file), vocabSize);
+  }
+
+  private static byte[] ownFile(String path, Checkpoint checkpoint) {
+    Map<String, byte[]> files = checkpoint.tokenizerFiles();
+    if (!files.containsKey(Tokenizers.FILE)) {
+      throw new IllegalArgumentException(
+          "%s: no %s in it (tokenizer files: %s); give one as tokenizer=FILE"
+              .formatted(path, Tokenizers.FILE, files.keySet()));
+    }
+    return files.get(Tokenizers.FILE);
+  }
+
+  Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  LlamaConfig config() {
+    return checkpoint.config();
+  }
+
+  Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  LlamaEngine engine() {
+    return engine;
+  }
+
+  /** SHA-256 of shape and parameters: equal models have equal ones, wherever they lie. */
+  String sha256() {
+    MessageDigest digest = sha256Digest();
+    digest.update(config().toString().getBytes(StandardCharsets.UTF_8));
+    long bytes = new ParameterLayout(config()).length() * Float.BYTES;
+    BytePointer all = new BytePointer(checkpoint.parameters());
+    byte[] chunk = new byte[HASHED_BYTES];
+    for (long at = 0; at < bytes; at += chunk.length) {
+      int length = (int) Math.min(chunk.length, bytes - at);
+      all.position(at).get(chunk, 0, length);
+      digest.update(ByteBuffer.wrap(chunk, 0, length));
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static MessageDigest sha256Digest() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    engine.close();
+    checkpoint.close();
+  }
+}
