@@ -86,6 +86,18 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
     return SparkSessions.open("caravan " + name, master, settings.sparkProperties());
   }
 
+  /**
+   * The Spark session of a training: its driver takes what the workers send back.
+   *
+   * @param parameters of the model that is trained and averaged
+   */
+  protected SparkSession openSparkToTrain(String name, long parameters, int workers) {
+    return SparkSessions.open(
+        "caravan " + name,
+        master,
+        SparkSessions.forTraining(parameters, workers, settings.sparkProperties()));
+  }
+
   /** Access to files, S3 included, for work that needs no Spark session. */
   protected Configuration hadoop() {
     return SparkSessions.hadoop(settings.sparkProperties());

@@ -6,6 +6,7 @@ import caravan.pipeline.shard.TokenShards;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -61,6 +62,17 @@ public final class ShardSequences implements SequenceSource {
                       : "tokenize more text or train with shorter sequences"));
     }
     return sequences;
+  }
+
+  /**
+   * As {@link #open}; empty when the split has no document, as validation may have none.
+   *
+   * @throws IllegalArgumentException when it has some, but less than one sequence
+   */
+  public static Optional<SequenceSource> find(
+      Configuration hadoop, String directory, String split, int sequenceLength) {
+    boolean empty = TokenManifest.read(hadoop, new Path(directory)).shards(split).isEmpty();
+    return empty ? Optional.empty() : Optional.of(open(hadoop, directory, split, sequenceLength));
   }
 
   @Override

@@ -62,7 +62,9 @@ public final class SparkSessions {
       long parameters, int workers, Map<String, String> properties) {
     long bytes = Math.max(1L << 30, 2L * workers * parameters * Float.BYTES * 3);
     Map<String, String> all = new HashMap<>(properties);
-    all.putIfAbsent("spark.driver.maxResultSize", (bytes >> 20) + "m");
+    if (!new SparkConf().contains("spark.driver.maxResultSize")) {
+      all.putIfAbsent("spark.driver.maxResultSize", (bytes >> 20) + "m");
+    }
     return all;
   }
 }
