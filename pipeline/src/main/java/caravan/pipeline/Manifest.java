@@ -43,6 +43,9 @@ public record Manifest(
   /** A stage's output: documents in {@code data/}, dropped ones in {@code dropped/}. */
   public static final String DOCUMENTS = "documents";
 
+  /** A vocabulary: {@code tokenizer.model} and what goes with it. */
+  public static final String TOKENIZER = "tokenizer";
+
   /** Token shards. */
   public static final String TOKENS = "tokens";
 

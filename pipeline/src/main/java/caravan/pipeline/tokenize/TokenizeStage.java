@@ -1,10 +1,6 @@
 package caravan.pipeline.tokenize;
 
 import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.count;
-import static org.apache.spark.sql.functions.length;
-import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.sum;
 import static org.apache.spark.sql.functions.udf;
 
 import caravan.pipeline.Inputs;
@@ -40,15 +36,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Documents to token shards: per document BOS, its ids, EOS. Documents are shuffled over the whole
- * corpus by a hash of seed, source and id, and split into training and validation by a hash of
- * their text, so that the shards' bytes do not depend on the input's partitions or order.
+ * Documents to token shards: per document BOS, its ids, EOS; with a copy of the tokenizer.
+ * Documents are shuffled over the whole corpus by a hash of seed, source and id, and split into
+ * training and validation by a hash of their text, so that the shards' bytes do not depend on the
+ * input's partitions or order.
  *
  * <p>The manifest goes first when a run starts and is written last: what a failed run leaves never
  * passes for token shards.
  */
 public final class TokenizeStage {
   private static final Logger log = LoggerFactory.getLogger(TokenizeStage.class);
+
+  /** The shards' own copy of their tokenizer. */
+  static final String TOKENIZER_FILE = "tokenizer.model";
+
   private static final List<String> FOLDERS =
       List.of(TokenManifest.TRAIN, TokenManifest.VALIDATION, TokenManifest.PROVENANCE);
 
@@ -131,14 +132,15 @@ public final class TokenizeStage {
         JavaSparkContext.fromSparkContext(spark.sparkContext()).broadcast(tokenizer);
     Dataset<Row> encoded = encode(documents, shared).persist(StorageLevel.DISK_ONLY());
     try {
-      Totals totals = Totals.of(encoded, dtype);
+      EncodedTotals totals = EncodedTotals.of(encoded, dtype);
       totals.requireTraining(output);
       if (config.validationFraction() > 0 && totals.validationDocuments() == 0) {
         log.warn(
             "tokenize: none of {} documents fell to validation; raise tokenize.validation-fraction",
-            totals.documents);
+            totals.documents());
       }
       List<ShardWriter.Written> shards = writeShards(encoded, totals, directory);
+      storage.writeAtomically(new Path(directory, TOKENIZER_FILE), tokenizer.toBytes());
       Manifest manifest = manifest(inputs, totals, shards);
       manifest.write(conf, directory);
       return manifest;
@@ -156,9 +158,9 @@ public final class TokenizeStage {
   }
 
   private List<ShardWriter.Written> writeShards(
-      Dataset<Row> encoded, Totals totals, Path directory) {
-    ShardPlan train = new ShardPlan(totals.trainBuckets, config.shardTokens());
-    ShardPlan validation = new ShardPlan(totals.validationBuckets, config.shardTokens());
+      Dataset<Row> encoded, EncodedTotals totals, Path directory) {
+    ShardPlan train = new ShardPlan(totals.trainBuckets(), config.shardTokens());
+    ShardPlan validation = new ShardPlan(totals.validationBuckets(), config.shardTokens());
     UDF2<Boolean, Integer, Integer> shardOf =
         (isValidation, bucket) -> (isValidation ? validation : train).shardOf(bucket);
     Dataset<Row> sorted =
@@ -185,10 +187,12 @@ public final class TokenizeStage {
     return written;
   }
 
-  private Manifest manifest(Inputs inputs, Totals totals, List<ShardWriter.Written> written) {
+  private Manifest manifest(
+      Inputs inputs, EncodedTotals totals, List<ShardWriter.Written> written) {
     List<Shard> shards = written.stream().map(ShardWriter.Written::shard).toList();
-    List<Manifest.OutputFile> files = written.stream().flatMap(w -> w.files().stream()).toList();
-    Map<String, Long> counts = new TreeMap<>(Map.of("textBytes", totals.textBytes));
+    List<Manifest.OutputFile> files =
+        new ArrayList<>(written.stream().flatMap(w -> w.files().stream()).toList());
+    Map<String, Long> counts = new TreeMap<>(Map.of("textBytes", totals.textBytes()));
     for (Shard shard : shards) {
       for (String key : List.of("tokens", shard.split() + "Tokens")) {
         counts.merge(key, shard.tokens(), Long::sum);
@@ -197,11 +201,11 @@ public final class TokenizeStage {
         counts.merge(key, shard.documents(), Long::sum);
       }
     }
-    if (counts.get("documents") != totals.documents) {
+    if (counts.get("documents") != totals.documents()) {
       throw new IllegalStateException(
           String.format(
               "tokenize: wrote %,d documents of %,d; run it again",
-              counts.get("documents"), totals.documents));
+              counts.get("documents"), totals.documents()));
     }
     TokenManifest tokens =
         new TokenManifest(
@@ -217,6 +221,8 @@ public final class TokenizeStage {
             .filter(file -> !file.path().startsWith(TokenManifest.PROVENANCE))
             .map(Manifest.OutputFile::sha256)
             .toList();
+    files.add(
+        new Manifest.OutputFile(TOKENIZER_FILE, tokenizer.toBytes().length, tokenizer.sha256()));
     return Manifest.of(
         Manifest.TOKENS,
         inputs.fingerprints(),
@@ -247,65 +253,14 @@ public final class TokenizeStage {
     String root = directory.toUri().getPath() + "/";
     for (FileStatus file : storage.filesBelow(directory)) {
       String path = file.getPath().toUri().getPath().substring(root.length());
-      if (FOLDERS.stream().noneMatch(folder -> path.startsWith(folder + "/"))) {
+      boolean ours = FOLDERS.stream().anyMatch(folder -> path.startsWith(folder + "/"));
+      if (!ours && !path.equals(TOKENIZER_FILE)) {
         throw new IllegalArgumentException(
             "output "
                 + directory
                 + ": holds "
                 + path
                 + ", wanted an empty directory or token shards; choose another output");
-      }
-    }
-  }
-
-  /** What was encoded, before it is written. */
-  private static final class Totals {
-    final long[] trainBuckets = new long[DocumentEncoder.BUCKETS];
-    final long[] validationBuckets = new long[DocumentEncoder.BUCKETS];
-    long documents;
-    long trainDocuments;
-    long textBytes;
-
-    static Totals of(Dataset<Row> encoded, TokenType dtype) {
-      Totals totals = new Totals();
-      encoded
-          .groupBy("validation", "bucket")
-          .agg(
-              sum(length(col("tokens"))).as("bytes"),
-              count(lit(1)).as("documents"),
-              sum("textBytes").as("textBytes"))
-          .collectAsList()
-          .forEach(row -> totals.add(row, dtype));
-      return totals;
-    }
-
-    private void add(Row row, TokenType dtype) {
-      boolean validation = row.getAs("validation");
-      int bucket = row.getAs("bucket");
-      long bytes = row.getAs("bytes");
-      long inBucket = row.getAs("documents");
-      long text = row.getAs("textBytes");
-      (validation ? validationBuckets : trainBuckets)[bucket] += bytes / dtype.bytes();
-      documents += inBucket;
-      if (!validation) trainDocuments += inBucket;
-      textBytes += text;
-    }
-
-    long validationDocuments() {
-      return documents - trainDocuments;
-    }
-
-    void requireTraining(String output) {
-      if (trainDocuments == 0) {
-        throw new IllegalArgumentException(
-            "tokenize: no document for training in "
-                + output
-                + ": got "
-                + documents
-                + " documents, "
-                + validationDocuments()
-                + " of them for validation; give more documents or lower"
-                + " tokenize.validation-fraction");
       }
     }
   }

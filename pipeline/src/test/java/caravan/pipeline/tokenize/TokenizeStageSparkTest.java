@@ -147,7 +147,7 @@ class TokenizeStageSparkTest {
     assertThat(other.contentHash()).isEqualTo(one.contentHash());
     assertThat(reseeded.contentHash()).isNotEqualTo(one.contentHash());
     assertThat(reseeded.counts()).isEqualTo(one.counts());
-    assertThat(one.files()).hasSize(3 * TokenManifest.of(one).shards().size());
+    assertThat(one.files()).hasSize(3 * TokenManifest.of(one).shards().size() + 1);
     for (Manifest.OutputFile file : one.files()) {
       assertThat(folder.resolve("one").resolve(file.path()))
           .hasSameBinaryContentAs(folder.resolve("other").resolve(file.path()));
@@ -233,6 +233,7 @@ class TokenizeStageSparkTest {
             new TokenizeStage(spark, TestModels.tokenizer("▁", "h"), CONFIG, 42)
                 .upToDate(inputs, output))
         .isEmpty();
+    assertThat(folder.resolve("out/tokenizer.model")).hasBinaryContent(tokenizer.toBytes());
     truncate("out/train/shard-00001.bin", 2);
     assertThat(stage.run(inputs, documents(2), output, false).upToDate()).isFalse();
     assertThat(stage.run(inputs, documents(2), output, false).upToDate()).isTrue();

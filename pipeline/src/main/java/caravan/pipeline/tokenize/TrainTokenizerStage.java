@@ -1,0 +1,166 @@
+package caravan.pipeline.tokenize;
+
+import caravan.pipeline.Inputs;
+import caravan.pipeline.Json;
+import caravan.pipeline.Manifest;
+import caravan.pipeline.Storage;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Documents to a vocabulary: {@code tokenizer.model} (SentencePiece), {@code tokenizer.vocab} (a
+ * piece and its score a line, to be read), {@code tokenizer_config.json} (for Hugging Face's
+ * transformers), and the manifest last. Segments are counted on Spark's executors, merges are
+ * learned on the driver.
+ */
+public final class TrainTokenizerStage {
+  /** The SentencePiece model's file name. */
+  public static final String MODEL_FILE = "tokenizer.model";
+
+  static final String VOCAB_FILE = "tokenizer.vocab";
+  static final String CONFIG_FILE = "tokenizer_config.json";
+
+  private static final Logger log = LoggerFactory.getLogger(TrainTokenizerStage.class);
+
+  /**
+   * @param upToDate whether the vocabulary was there already and nothing was done
+   */
+  public record Result(Manifest manifest, boolean upToDate) {}
+
+  private final Configuration conf;
+  private final Storage storage;
+  private final TokenizerConfig config;
+  private final long seed;
+
+  /**
+   * @param seed of the sample, where the corpus is larger than that
+   */
+  public TrainTokenizerStage(SparkSession spark, TokenizerConfig config, long seed) {
+    this.conf = spark.sparkContext().hadoopConfiguration();
+    this.storage = new Storage(conf);
+    this.config = config;
+    this.seed = seed;
+  }
+
+  /**
+   * Writes the vocabulary unless it is there already, made from the same inputs by the same
+   * configuration.
+   *
+   * @param documents rows of {@link caravan.pipeline.Documents#SCHEMA}
+   * @param force write in any case
+   * @throws IllegalArgumentException if the documents do not give such a vocabulary, or the
+   *     directory holds something else
+   */
+  public Result run(Inputs inputs, Dataset<Row> documents, String output, boolean force) {
+    Optional<Manifest> valid = force ? Optional.empty() : upToDate(inputs, output);
+    return valid
+        .map(manifest -> new Result(manifest, true))
+        .orElseGet(() -> new Result(write(inputs, documents, output), false));
+  }
+
+  /** The manifest of a whole vocabulary made from the same inputs by the same configuration. */
+  public Optional<Manifest> upToDate(Inputs inputs, String output) {
+    Path directory = storage.qualify(new Path(output));
+    Optional<Manifest> same =
+        Manifest.find(conf, directory)
+            .filter(m -> m.kind().equals(Manifest.TOKENIZER))
+            .filter(m -> m.configHash().equals(configHash()))
+            .filter(m -> m.inputs().equals(inputs.fingerprints()));
+    if (same.isEmpty()) return same;
+    try {
+      same.get().checkHashes(conf, directory);
+    } catch (IllegalArgumentException e) {
+      log.warn("train-tokenizer: {} is damaged and made again: {}", directory, e.getMessage());
+      return Optional.empty();
+    }
+    log.info("train-tokenizer: {} is up to date: same input, same configuration", directory);
+    return same;
+  }
+
+  /** Learns the vocabulary, writes it and commits it. */
+  public Manifest write(Inputs inputs, Dataset<Row> documents, String output) {
+    Path directory = storage.qualify(new Path(output));
+    refuseForeignDirectory(directory);
+    PieceRules rules = new PieceRules(config.maxPieceLength(), config.splitDigits());
+    SegmentSplitter splitter = new SegmentSplitter(rules, config.userDefinedSymbols());
+    SegmentCounts segments =
+        new SegmentCounter(splitter, config.sampleCharacters(), seed).count(documents);
+    SentencePieceModel model = BpeTrainer.train(segments, config);
+    storage.delete(new Path(directory, Manifest.FILE_NAME));
+    storage.writeAtomically(new Path(directory, MODEL_FILE), model.toBytes());
+    storage.writeAtomically(new Path(directory, VOCAB_FILE), vocabulary(model));
+    storage.writeAtomically(
+        new Path(directory, CONFIG_FILE), Json.bytes(transformersConfig(model)));
+    Manifest manifest = manifest(inputs, directory, segments, model);
+    manifest.write(conf, directory);
+    return manifest;
+  }
+
+  private Manifest manifest(
+      Inputs inputs, Path directory, SegmentCounts segments, SentencePieceModel model) {
+    List<Manifest.OutputFile> files =
+        List.of(MODEL_FILE, VOCAB_FILE, CONFIG_FILE).stream()
+            .map(name -> Manifest.describe(conf, directory, name))
+            .toList();
+    return Manifest.of(
+        Manifest.TOKENIZER,
+        inputs.fingerprints(),
+        configHash(),
+        Map.of(
+            "pieces", (long) model.pieces().size(),
+            "segments", (long) segments.sorted().size()),
+        files,
+        files.get(0).sha256(),
+        Map.of());
+  }
+
+  private void refuseForeignDirectory(Path directory) {
+    Manifest.find(conf, directory)
+        .filter(manifest -> !manifest.kind().equals(Manifest.TOKENIZER))
+        .ifPresent(
+            manifest -> {
+              throw new IllegalArgumentException(
+                  "output "
+                      + directory
+                      + ": holds "
+                      + manifest.kind()
+                      + ", wanted an empty directory or a tokenizer; choose another output");
+            });
+  }
+
+  private String configHash() {
+    return Manifest.hashOf(Map.of("stage", "train-tokenizer", "config", config, "seed", seed));
+  }
+
+  private static byte[] vocabulary(SentencePieceModel model) {
+    StringBuilder lines = new StringBuilder();
+    for (SentencePieceModel.Piece piece : model.pieces()) {
+      lines.append(piece.text()).append('\t').append((long) piece.score()).append('\n');
+    }
+    return lines.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static Map<String, Object> transformersConfig(SentencePieceModel model) {
+    SentencePieceModel.Specials specials = model.trainer().specials();
+    Map<String, Object> config = new LinkedHashMap<>();
+    config.put("tokenizer_class", "LlamaTokenizer");
+    config.put("add_bos_token", true);
+    config.put("add_eos_token", false);
+    config.put("bos_token", specials.bosPiece());
+    config.put("eos_token", specials.eosPiece());
+    config.put("unk_token", specials.unkPiece());
+    config.put("clean_up_tokenization_spaces", false);
+    config.put("legacy", true);
+    return config;
+  }
+}

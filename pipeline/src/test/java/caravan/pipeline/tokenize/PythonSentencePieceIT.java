@@ -1,0 +1,118 @@
+package caravan.pipeline.tokenize;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import caravan.pipeline.Document;
+import caravan.pipeline.Documents;
+import caravan.pipeline.Inputs;
+import caravan.pipeline.Json;
+import caravan.pipeline.TestSpark;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Python's sentencepiece and numpy read what is made here. */
+class PythonSentencePieceIT {
+  private static final List<Document> DOCUMENTS = MixedText.documents(200, 2);
+  private static final List<String> LINES = MixedText.lines(400, 3);
+
+  @TempDir static Path folder;
+  private static SentencePieceTokenizer tokenizer;
+  private static JsonNode python;
+
+  @BeforeAll
+  static void trainTokenizeAndRead() throws Exception {
+    SparkSession spark = TestSpark.session();
+    Files.writeString(folder.resolve("input.jsonl"), "{\"text\":\"hello\"}\n");
+    Inputs inputs =
+        Inputs.resolve(
+            spark.sparkContext().hadoopConfiguration(), folder.resolve("input.jsonl").toString());
+    Dataset<Row> documents =
+        spark.createDataFrame(DOCUMENTS.stream().map(Documents::toRow).toList(), Documents.SCHEMA);
+    // A coverage of 0.998 leaves some characters to bytes, and some emoji in pieces.
+    new TrainTokenizerStage(
+            spark, new TokenizerConfig(800, 0.998, 16, true, List.of("<|end|>"), 1_000_000), 42)
+        .write(inputs, documents, folder.resolve("tokenizer").toString());
+    tokenizer = SentencePieceTokenizer.read(folder.resolve("tokenizer/tokenizer.model"));
+    new TokenizeStage(spark, tokenizer, new TokenizeConfig(0.1, 4000, true), 42)
+        .write(inputs, documents, folder.resolve("tokens").toString());
+    Files.write(folder.resolve("lines.json"), Json.bytes(LINES));
+    Path root = Path.of(System.getProperty("caravan.root"));
+    String environment =
+        run(root.resolve("jobs/venv").toString(), root.resolve("jobs/python/text.txt").toString());
+    python =
+        Json.MAPPER.readTree(
+            run(
+                Path.of(environment.strip(), "bin", "python").toString(),
+                Path.of(PythonSentencePieceIT.class.getResource("/read_shards.py").toURI())
+                    .toString(),
+                folder.resolve("tokenizer/tokenizer.model").toString(),
+                folder.resolve("lines.json").toString(),
+                folder.resolve("tokens").toString()));
+  }
+
+  private static String run(String... command) throws IOException, InterruptedException {
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(String.join(" ", command)).isZero();
+    return output;
+  }
+
+  @Test
+  void pythonOpensTheTrainedModel() {
+    assertThat(python.get("vocabSize").asInt()).isEqualTo(800);
+    assertThat(python.get("special").toString().replaceAll("\\s", "")).isEqualTo("[0,1,2,-1]");
+    assertThat(python.get("bytes").get(0).asText()).isEqualTo("<0x00>");
+    assertThat(python.get("bytes").get(1).asText()).isEqualTo("<0xFF>");
+  }
+
+  @Test
+  void pythonEncodesEveryLineToTheSameIds() {
+    int beyondTheBasicPlane = 0;
+    for (int i = 0; i < LINES.size(); i++) {
+      int[] ids = Json.MAPPER.convertValue(python.get("ids").get(i), int[].class);
+      assertThat(tokenizer.encode(LINES.get(i))).as(LINES.get(i)).isEqualTo(ids);
+      if (LINES.get(i).codePoints().anyMatch(c -> c > 0xFFFF)) beyondTheBasicPlane++;
+    }
+    assertThat(beyondTheBasicPlane).isGreaterThan(20);
+  }
+
+  @Test
+  void pythonDecodesToTheSameTextWhichIsTheLine() {
+    for (int i = 0; i < LINES.size(); i++) {
+      String decoded = tokenizer.decode(tokenizer.encode(LINES.get(i)));
+      assertThat(decoded).isEqualTo(LINES.get(i));
+      assertThat(python.get("decoded").get(i).asText()).isEqualTo(decoded);
+    }
+  }
+
+  @Test
+  void numpyAndPythonReadTheShardsBackToTheDocuments() {
+    List<String> read = new ArrayList<>();
+    for (String split : List.of("train", "validation")) {
+      assertThat(python.get("documents").get(split)).as(split).isNotEmpty();
+      python.get("documents").get(split).forEach(text -> read.add(text.asText()));
+    }
+    assertThat(read)
+        .containsExactlyInAnyOrderElementsOf(DOCUMENTS.stream().map(Document::text).toList());
+  }
+
+  @Test
+  void someEmojiAreInPiecesAndSomeAreBytes() {
+    List<String> pieces = new ArrayList<>();
+    for (int id = 0; id < tokenizer.vocabSize(); id++) pieces.add(tokenizer.piece(id));
+    assertThat(pieces.stream().filter(p -> p.codePoints().anyMatch(c -> c > 0xFFFF))).isNotEmpty();
+    assertThat(tokenizer.encode("🦖")).hasSize(5);
+  }
+}
