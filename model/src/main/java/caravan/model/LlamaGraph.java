@@ -13,25 +13,47 @@ public final class LlamaGraph {
 
   private LlamaGraph() {}
 
+  /** A graph with fresh weights and no weight decay. */
+  public static ComputationGraph create(
+      LlamaConfig config, IUpdater updater, long seed, String engine, int threads) {
+    return create(config, updater, 0, seed, engine, threads);
+  }
+
   /**
    * A graph with fresh weights, ready to fit.
    *
    * @param updater one updater for all parameters
+   * @param weightDecay decoupled decay of matrices, times the learning rate
    * @param seed of the weights
    * @param engine a name of {@link caravan.model.engine.Engines}
    * @param threads threads of that engine
    */
   public static ComputationGraph create(
-      LlamaConfig config, IUpdater updater, long seed, String engine, int threads) {
+      LlamaConfig config,
+      IUpdater updater,
+      double weightDecay,
+      long seed,
+      String engine,
+      int threads) {
     ComputationGraph graph =
-        new ComputationGraph(configuration(config, updater, seed, engine, threads));
+        new ComputationGraph(configuration(config, updater, weightDecay, seed, engine, threads));
     graph.init();
     return graph;
   }
 
+  static ComputationGraphConfiguration configuration(
+      LlamaConfig config, IUpdater updater, long seed, String engine, int threads) {
+    return configuration(config, updater, 0, seed, engine, threads);
+  }
+
   /** What Spark's workers build their replicas from. */
   public static ComputationGraphConfiguration configuration(
-      LlamaConfig config, IUpdater updater, long seed, String engine, int threads) {
+      LlamaConfig config,
+      IUpdater updater,
+      double weightDecay,
+      long seed,
+      String engine,
+      int threads) {
     return new NeuralNetConfiguration.Builder()
         .seed(seed)
         .dataType(DataType.FLOAT)
@@ -40,7 +62,7 @@ public final class LlamaGraph {
         .miniBatch(false)
         .graphBuilder()
         .addInputs(INPUT)
-        .addLayer(LAYER, new LlamaLayer(config, engine, threads), INPUT)
+        .addLayer(LAYER, new LlamaLayer(config, engine, threads, weightDecay), INPUT)
         .setOutputs(LAYER)
         .validateOutputLayerConfig(false)
         .build();

@@ -15,6 +15,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.regularization.Regularization;
+import org.nd4j.linalg.learning.regularization.WeightDecay;
 import org.nd4j.shade.jackson.annotation.JsonProperty;
 
 /**
@@ -24,8 +25,8 @@ import org.nd4j.shade.jackson.annotation.JsonProperty;
  * <p>One layer rather than one per block, so that tied embeddings, clipping by the global norm and
  * buffers shared between blocks stay simple. Its parameters are one flat view laid out by {@link
  * ParameterLayout}; all of them answer with the same updater, so Deeplearning4j makes one updater
- * block of them. Weight decay is the updater's business: only it sees that norms' gains are spared,
- * and Deeplearning4j 1.0.0-M2.1 applies a decay configured for the whole network twice.
+ * block of them. Weight decay is the layer's own setting: it spares the norms' gains, and
+ * Deeplearning4j 1.0.0-M2.1 applies a decay configured for the whole network twice.
  *
  * <p>Input: [batch, seq] token ids as floats. Labels: [batch, seq] target ids as floats, −1 where
  * no loss is taken.
@@ -39,6 +40,7 @@ public final class LlamaLayer extends BaseLayer {
   @JsonProperty private LlamaConfig llama;
   @JsonProperty private String engine;
   @JsonProperty private int threads;
+  @JsonProperty private double weightDecay;
 
   /** For Jackson. */
   LlamaLayer() {}
@@ -46,10 +48,12 @@ public final class LlamaLayer extends BaseLayer {
   /**
    * @param engine a name of {@link Engines}
    * @param threads threads of that engine in each replica; 1 where several workers share a machine
+   * @param weightDecay decoupled decay of matrices: each step takes learning rate × weightDecay of
+   *     every weight away (Loshchilov and Hutter, arXiv 1711.05101)
    * @throws IllegalArgumentException when there is no such engine, no thread, or a vocabulary too
    *     large for ids that travel as floats
    */
-  public LlamaLayer(LlamaConfig llama, String engine, int threads) {
+  public LlamaLayer(LlamaConfig llama, String engine, int threads, double weightDecay) {
     if (threads < 1) {
       throw new IllegalArgumentException("train.threads: got " + threads + ", wanted at least 1");
     }
@@ -60,6 +64,7 @@ public final class LlamaLayer extends BaseLayer {
     this.llama = llama;
     this.engine = Engines.requireKnown(engine);
     this.threads = threads;
+    this.weightDecay = weightDecay;
   }
 
   public LlamaConfig llama() {
@@ -96,7 +101,7 @@ public final class LlamaLayer extends BaseLayer {
           "LlamaLayer: got regularization "
               + getRegularization()
               + getRegularizationBias()
-              + ", wanted none: weight decay belongs to the updater");
+              + ", wanted none: weight decay is a setting of the layer");
     }
     LlamaOutput layer = new LlamaOutput(conf, type);
     layer.setListeners(listeners);
@@ -120,7 +125,8 @@ public final class LlamaLayer extends BaseLayer {
 
   @Override
   public List<Regularization> getRegularizationByParam(String name) {
-    return List.of();
+    boolean decays = weightDecay > 0 && initializer().isWeightParam(this, name);
+    return decays ? List.of(new WeightDecay(weightDecay, true)) : List.of();
   }
 
   @Override
@@ -161,7 +167,8 @@ public final class LlamaLayer extends BaseLayer {
         && super.equals(that)
         && llama.equals(that.llama)
         && engine.equals(that.engine)
-        && threads == that.threads;
+        && threads == that.threads
+        && weightDecay == that.weightDecay;
   }
 
   @Override

@@ -79,6 +79,12 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
     return score;
   }
 
+  /** Decoupled decay is no part of the loss. */
+  @Override
+  public double calcRegularizationScore(boolean backpropOnly) {
+    return 0;
+  }
+
   /** Mean cross entropy over each sequence's own targets: [batch, 1]. */
   @Override
   public INDArray computeScoreForExamples(double regularization, LayerWorkspaceMgr workspaces) {

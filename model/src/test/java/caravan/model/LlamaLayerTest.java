@@ -166,7 +166,7 @@ class LlamaLayerTest {
         .setRegularization(List.of(new WeightDecay(0.1, true)));
     assertThatThrownBy(() -> new ComputationGraph(configuration).init())
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageEndingWith("wanted none: weight decay belongs to the updater");
+        .hasMessageEndingWith("wanted none: weight decay is a setting of the layer");
   }
 
   @Test
@@ -253,10 +253,10 @@ class LlamaLayerTest {
 
   @Test
   void wrong_use_says_what_to_do() {
-    assertThatThrownBy(() -> new LlamaLayer(TINY, "gpu", 1))
+    assertThatThrownBy(() -> new LlamaLayer(TINY, "gpu", 1, 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("train.engine: got gpu, wanted one of cpu, nd4j");
-    assertThatThrownBy(() -> new LlamaLayer(TINY, "cpu", 0))
+    assertThatThrownBy(() -> new LlamaLayer(TINY, "cpu", 0, 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("train.threads: got 0, wanted at least 1");
     ComputationGraph graph = graph(14);

@@ -4,7 +4,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Map;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -142,7 +141,12 @@ public final class AdamWUpdater implements GradientUpdater<AdamW> {
       FloatVector x = FloatVector.fromByteBuffer(SPECIES, g, at, ORDER);
       sum = x.fma(x, sum);
     }
-    double total = sum.reduceLanes(VectorOperators.ADD);
+    // Lane by lane: reduceLanes may add in another order once it is compiled, and repeats must be
+    // bit-identical.
+    double total = 0;
+    for (float lane : sum.toArray()) {
+      total += lane;
+    }
     for (int at = vectorEnd; at < end; at += 4) {
       total += (double) g.getFloat(at) * g.getFloat(at);
     }

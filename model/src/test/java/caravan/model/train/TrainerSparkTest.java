@@ -1,0 +1,250 @@
+package caravan.model.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import caravan.model.LlamaConfig;
+import caravan.model.LlamaGraph;
+import caravan.model.checkpoint.Checkpoint;
+import caravan.model.checkpoint.CheckpointStore;
+import caravan.model.checkpoint.SpecialTokens;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.spark.impl.graph.SparkComputationGraph;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.learning.config.Sgd;
+
+class TrainerSparkTest {
+  private static final LlamaConfig MODEL =
+      new LlamaConfig(16, 24, 2, 4, 2, 4, 23, 12, 10000, 1e-5, true);
+  private static final PatternSource DATA = new PatternSource(12, 60, 23);
+  private static JavaSparkContext spark;
+
+  @BeforeAll
+  static void open() {
+    spark =
+        new JavaSparkContext(
+            new SparkConf()
+                .setMaster("local[2]")
+                .setAppName("trainer")
+                .set("spark.ui.enabled", "false"));
+  }
+
+  @AfterAll
+  static void close() {
+    spark.close();
+  }
+
+  @Test
+  void oneWorkerEqualsLocalTrainingBitForBit(@TempDir Path output) {
+    Trainer.Setup setup = setup(output, config(8, 1, 3));
+    new Trainer(spark, setup).run(() -> false, m -> {});
+    ComputationGraph local = LlamaGraph.create(MODEL, setup.config().adamW(), 0.1, 3, "cpu", 1);
+    LocalTrainer.train(local, DATA, new SequenceOrder(60, 3), 0, 4, 8);
+    assertThat(parameters(output, 8)).containsExactly(GraphState.of(local).parameters());
+  }
+
+  @Test
+  void twoWorkersWithPlainGradientDescentAveragedEachStepEqualOneBigBatch() {
+    SequenceOrder order = new SequenceOrder(60, 3);
+    ComputationGraph averaged = LlamaGraph.create(MODEL, new Sgd(0.3), 0, 3, "cpu", 1);
+    ComputationGraph local = averaged.clone();
+    AveragingMaster master = new AveragingMaster(2, 4, 1);
+    SparkComputationGraph graph = new SparkComputationGraph(spark, averaged, master);
+    for (int step = 0; step < 6; step++) {
+      long first = step * 8L;
+      JavaRDD<MultiDataSet> data =
+          spark
+              .parallelize(List.of(0, 1), 2)
+              .mapPartitionsWithIndex(
+                  (w, unused) -> Batches.iterator(DATA, order, first + w * 4L, 4, 1), true);
+      master.round(graph, data);
+    }
+    LocalTrainer.train(local, DATA, order, 0, 8, 6);
+    float[] expected = GraphState.of(local).parameters();
+    float[] got = GraphState.of(graph.getNetwork()).parameters();
+    for (int i = 0; i < expected.length; i++) {
+      assertThat(got[i]).isCloseTo(expected[i], within(2e-6f));
+    }
+  }
+
+  @Test
+  void aResumedRunEqualsAnUninterruptedOneBitForBit(@TempDir Path whole, @TempDir Path parts) {
+    TrainConfig config = config(12, 2, 3);
+    new Trainer(spark, setup(whole, config)).run(() -> false, m -> {});
+    List<Metrics> seen = new ArrayList<>();
+    Trainer.Outcome stopped =
+        new Trainer(spark, setup(parts, config)).run(() -> seen.size() > 2, seen::add);
+    assertThat(stopped.finished()).isFalse();
+    assertThat(stopped.step()).isEqualTo(6);
+    Trainer again = new Trainer(spark, setup(parts, config));
+    assertThat(again.step()).isEqualTo(6);
+    assertThat(again.run(() -> false, m -> {}).finished()).isTrue();
+    assertThat(parameters(parts, 12)).containsExactly(parameters(whole, 12));
+    assertThat(losses(parts)).containsExactlyElementsOf(losses(whole)).hasSize(13);
+  }
+
+  @Test
+  void theScheduleAdvancesAcrossRoundsAndShortLastRounds(@TempDir Path output) {
+    TrainConfig config = config(7, 2, 3);
+    new Trainer(spark, setup(output, config)).run(() -> false, m -> {});
+    List<Metrics> lines = MetricsLog.read(output.toString(), new Configuration());
+    assertThat(lines).extracting(Metrics::step).containsExactly(0, 1, 2, 3, 4, 5, 6, 7);
+    assertThat(lines).extracting(Metrics::round).containsExactly(0, 1, 1, 1, 2, 2, 2, 3);
+    for (Metrics line : lines.subList(1, 8)) {
+      assertThat(line.learningRate()).isEqualTo(config.adamW().getLearningRate(line.step() - 1, 0));
+    }
+  }
+
+  @Test
+  void trainingLowersTheHeldOutLoss(@TempDir Path output) {
+    Trainer.Outcome outcome =
+        new Trainer(spark, setup(output, config(60, 2, 5))).run(() -> false, m -> {});
+    double before = MetricsLog.read(output.toString(), new Configuration()).get(0).validationLoss();
+    assertThat(before).isCloseTo(Math.log(23), within(0.3));
+    assertThat(outcome.validationLoss()).isLessThan(0.7 * before);
+  }
+
+  @Test
+  void workersCountByTheirTargetTokens() {
+    ComputationGraph start = LlamaGraph.create(MODEL, new Sgd(0.3), 0, 3, "cpu", 1);
+    SequenceOrder inOrder = new SequenceOrder(1, 0);
+    PatternSource halfMasked = new PatternSource(12, 1, 23);
+    PatternSource other = new PatternSource(12, 60, 23);
+    ComputationGraph a = start.clone();
+    ComputationGraph b = start.clone();
+    LocalTrainer.train(a, halfMasked, inOrder, 0, 1, 1);
+    LocalTrainer.train(b, other, new SequenceOrder(60, 1), 1, 1, 1);
+    long bTokens = Batches.tokens(other, new SequenceOrder(60, 1), 1, 1).targetCount();
+    assertThat(bTokens).isEqualTo(12);
+    AveragingMaster master = new AveragingMaster(2, 1, 1);
+    SparkComputationGraph graph = new SparkComputationGraph(spark, start, master);
+    AveragingMaster.Round round =
+        master.round(
+            graph,
+            spark
+                .parallelize(List.of(0, 1), 2)
+                .mapPartitionsWithIndex(
+                    (w, unused) ->
+                        w == 0
+                            ? Batches.iterator(halfMasked, inOrder, 0, 1, 1)
+                            : Batches.iterator(other, new SequenceOrder(60, 1), 1, 1, 1),
+                    true));
+    assertThat(round.targetTokens()).isEqualTo(18);
+    float[] left = GraphState.of(a).parameters();
+    float[] right = GraphState.of(b).parameters();
+    float[] got = GraphState.of(graph.getNetwork()).parameters();
+    for (int i = 0; i < got.length; i++) {
+      assertThat(got[i]).isCloseTo((6 * left[i] + 12 * right[i]) / 18, within(1e-6f));
+    }
+  }
+
+  @Test
+  void aCheckpointOfAnotherTrainingIsRefused(@TempDir Path output) {
+    new Trainer(spark, setup(output, config(2, 1, 2))).run(() -> false, m -> {});
+    assertThatThrownBy(() -> new Trainer(spark, setup(output, config(4, 2, 2))))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("it was trained with train.workers = 1, this run has 2")
+        .hasMessageContaining("resume=never");
+  }
+
+  @Test
+  void aLossThatIsNoNumberStopsTheTraining(@TempDir Path output) {
+    TrainConfig wild =
+        new TrainConfig(
+            20, 1, 4, 12, 2, 1e30, 0, 0, "constant", 0.9, 0.95, 1e-8, 0, 0, 2, 1, 2, 0, "cpu", 1);
+    assertThatThrownBy(() -> new Trainer(spark, setup(output, wild)).run(() -> false, m -> {}))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("training loss is NaN at step")
+        .hasMessageContaining("last good checkpoint");
+  }
+
+  @Test
+  void aModelTooLargeForTheDriversResultLimitIsRefused(@TempDir Path output) {
+    LlamaConfig large = new LlamaConfig(1024, 512, 1, 8, 8, 128, 60_000, 12, 10000, 1e-5, true);
+    Trainer.Setup small = setup(output, config(2, 2, 1));
+    Trainer.Setup setup =
+        new Trainer.Setup(
+            large,
+            small.config(),
+            1,
+            DATA,
+            Optional.empty(),
+            Optional.empty(),
+            true,
+            output.toString(),
+            "d",
+            SpecialTokens.of(1, 2),
+            Map.of());
+    assertThatThrownBy(() -> new Trainer(spark, setup))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("spark.driver.maxResultSize: got 1073741824 bytes");
+  }
+
+  private static TrainConfig config(int steps, int workers, int averagingSteps) {
+    return new TrainConfig(
+        steps,
+        workers,
+        4,
+        12,
+        averagingSteps,
+        0.02,
+        0.002,
+        4,
+        "cosine",
+        0.9,
+        0.95,
+        1e-8,
+        0.1,
+        1,
+        6,
+        2,
+        100,
+        0,
+        "cpu",
+        1);
+  }
+
+  private static Trainer.Setup setup(Path output, TrainConfig config) {
+    return new Trainer.Setup(
+        MODEL,
+        config,
+        3,
+        DATA,
+        Optional.of(new PatternSource(12, 9, 23)),
+        Optional.empty(),
+        true,
+        output.toString(),
+        "pattern",
+        SpecialTokens.of(1, 2),
+        Map.of());
+  }
+
+  private static float[] parameters(Path output, long step) {
+    try (Checkpoint checkpoint =
+        new CheckpointStore(output.toString(), new Configuration()).load(step)) {
+      float[] values = new float[(int) checkpoint.parameters().capacity()];
+      checkpoint.parameters().get(values);
+      return values;
+    }
+  }
+
+  private static List<Double> losses(Path output) {
+    return MetricsLog.read(output.toString(), new Configuration()).stream()
+        .map(Metrics::loss)
+        .toList();
+  }
+}
