@@ -1,6 +1,7 @@
 package caravan.pipeline;
 
 import java.io.Serializable;
+import java.util.Map;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 
@@ -26,5 +27,10 @@ public interface Stage extends Serializable {
    */
   default boolean tagsUnreadable() {
     return false;
+  }
+
+  /** Further counts for the report, known after {@link #apply}, such as {@code clusters}. */
+  default Map<String, Long> counts() {
+    return Map.of();
   }
 }

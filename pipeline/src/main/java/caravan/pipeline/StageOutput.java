@@ -143,7 +143,7 @@ public final class StageOutput {
       files.write(tagged);
       List<String> written = files.documentsExcept(committed);
       DocumentFiles.Content content = files.content(written);
-      StageReport report = report(stage.name(), start, tagged, content.groups());
+      StageReport report = report(stage, start, tagged, content.groups());
       check(stage.name(), inputs, report);
       Manifest manifest =
           manifest(stage.name(), inputs, config, report, written, content.contentHash());
@@ -206,7 +206,8 @@ public final class StageOutput {
 
   /** Joins what was written with what the stage says it got; they must agree. */
   private StageReport report(
-      String stage, long start, Dataset<Row> tagged, List<Group> writtenGroups) {
+      Stage stage, long start, Dataset<Row> tagged, List<Group> writtenGroups) {
+    String name = stage.name();
     Map<List<String>, Group> written =
         writtenGroups.stream()
             .collect(Collectors.toMap(g -> List.of(g.reason(), g.source(), g.language()), g -> g));
@@ -219,23 +220,23 @@ public final class StageOutput {
       List<String> key = List.of(row.getString(0), row.getString(1), row.getString(2));
       Group g = written.remove(key);
       if (g == null || g.documents() != row.getLong(3)) {
-        throw disagreement(stage, key + ": " + row.getLong(3) + " tagged, written " + g);
+        throw disagreement(name, key + ": " + row.getLong(3) + " tagged, written " + g);
       }
       groups.add(
           new Group(
               g.reason(), g.source(), g.language(), g.documents(), row.getLong(4), g.characters()));
     }
     if (!written.isEmpty()) {
-      throw disagreement(stage, "written but not tagged: " + written.values());
+      throw disagreement(name, "written but not tagged: " + written.values());
     }
     groups.sort(Comparator.comparing(Group::toString));
     double seconds = Math.round((System.nanoTime() - start) / 1e7) / 100.0;
-    StageReport report = new StageReport(stage, seconds, groups, edits(tagged));
+    StageReport report = new StageReport(name, seconds, groups, edits(tagged), stage.counts());
     long edited = report.editedAway().values().stream().mapToLong(Long::longValue).sum();
     long out = report.kept().characters() + report.dropped().characters() + edited;
     if (report.input().characters() != out) {
       throw disagreement(
-          stage,
+          name,
           report.input().characters()
               + " characters in, "
               + out

@@ -18,6 +18,7 @@ import java.util.function.Function;
  * @param groups documents per verdict, source and language, sorted by these
  * @param editedAway characters that edits took away, per edit reason; negative where an edit made
  *     texts longer
+ * @param counts what the stage itself counted ({@link Stage#counts}), such as {@code clusters}
  */
 @JsonPropertyOrder({
   "stage",
@@ -26,13 +27,18 @@ import java.util.function.Function;
   "kept",
   "dropped",
   "editedAway",
+  "counts",
   "droppedByReason",
   "byLanguage",
   "bySource",
   "groups"
 })
 public record StageReport(
-    String stage, double seconds, List<Group> groups, Map<String, Long> editedAway) {
+    String stage,
+    double seconds,
+    List<Group> groups,
+    Map<String, Long> editedAway,
+    Map<String, Long> counts) {
 
   /**
    * Documents with the same verdict, source and language.
@@ -77,6 +83,7 @@ public record StageReport(
   public StageReport {
     groups = List.copyOf(groups);
     editedAway = new TreeMap<>(editedAway);
+    counts = new TreeMap<>(counts);
   }
 
   /** The totals in report.json are for its readers; they follow from the groups. */
@@ -85,8 +92,9 @@ public record StageReport(
       @JsonProperty("stage") String stage,
       @JsonProperty("seconds") double seconds,
       @JsonProperty("groups") List<Group> groups,
-      @JsonProperty("editedAway") Map<String, Long> editedAway) {
-    return new StageReport(stage, seconds, groups, editedAway);
+      @JsonProperty("editedAway") Map<String, Long> editedAway,
+      @JsonProperty("counts") Map<String, Long> counts) {
+    return new StageReport(stage, seconds, groups, editedAway, counts);
   }
 
   @JsonProperty(access = JsonProperty.Access.READ_ONLY)

@@ -1,0 +1,123 @@
+package caravan.pipeline.dedup;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import caravan.pipeline.TestSpark;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Test;
+
+class ConnectedComponentsSparkTest {
+  private static final StructType EDGE =
+      new StructType().add("a", DataTypes.LongType).add("b", DataTypes.LongType);
+
+  private final Random random = new Random(3);
+
+  @Test
+  void aChainIsOneComponentHungOnItsSmallestNode() {
+    List<long[]> edges = new ArrayList<>();
+    for (long i = 0; i < 300; i++) {
+      edges.add(new long[] {i * 7919 % 301, (i + 1) * 7919 % 301});
+    }
+    Map<Long, Long> components = components(edges, 3);
+    assertThat(components).hasSize(300).doesNotContainKey(0L);
+    assertThat(components.values()).containsOnly(0L);
+  }
+
+  @Test
+  void aStarIsOneComponentWhereverItsCentreSorts() {
+    List<long[]> edges = new ArrayList<>();
+    for (long leaf = -500; leaf < 500; leaf++) {
+      edges.add(new long[] {leaf, 5000});
+    }
+    Map<Long, Long> components = components(edges, 2);
+    assertThat(components).hasSize(1000).containsEntry(5000L, -500L);
+    assertThat(components.values()).containsOnly(-500L);
+  }
+
+  @Test
+  void pairsTrianglesLoopsAndRepetitionsFallIntoTheirOwnComponents() {
+    List<long[]> edges =
+        List.of(
+            new long[] {2, 1},
+            new long[] {1, 2},
+            new long[] {Long.MIN_VALUE, Long.MAX_VALUE},
+            new long[] {5, 6},
+            new long[] {6, 7},
+            new long[] {7, 5},
+            new long[] {9, 9});
+    assertThat(components(edges, 2))
+        .isEqualTo(Map.of(2L, 1L, Long.MAX_VALUE, Long.MIN_VALUE, 6L, 5L, 7L, 5L));
+  }
+
+  @Test
+  void noEdgesMeanNoComponents() {
+    assertThat(components(List.of(), 1)).isEmpty();
+  }
+
+  @Test
+  void randomGraphsMatchUnionFindInAnyOrderAndPartitioning() {
+    for (int edgeCount : new int[] {200, 480}) {
+      List<long[]> edges = new ArrayList<>();
+      for (int i = 0; i < edgeCount; i++) {
+        edges.add(new long[] {node(), node()});
+      }
+      Map<Long, Long> expected = unionFind(edges);
+      assertThat(components(edges, 1)).isEqualTo(expected);
+      Collections.shuffle(edges, random);
+      assertThat(components(edges, 5)).isEqualTo(expected);
+    }
+  }
+
+  private long node() {
+    return Shingles.mix(random.nextInt(1000));
+  }
+
+  private static Map<Long, Long> components(List<long[]> edges, int partitions) {
+    Dataset<Row> rows =
+        TestSpark.session()
+            .createDataFrame(edges.stream().map(e -> RowFactory.create(e[0], e[1])).toList(), EDGE)
+            .repartition(partitions);
+    Map<Long, Long> map = new HashMap<>();
+    try (CachedRows components = ConnectedComponents.of(rows)) {
+      for (Row row : components.rows().collectAsList()) {
+        assertThat(map.put(row.getLong(0), row.getLong(1))).isNull();
+      }
+    }
+    return map;
+  }
+
+  private static Map<Long, Long> unionFind(List<long[]> edges) {
+    Map<Long, Long> parents = new HashMap<>();
+    for (long[] edge : edges) {
+      long a = root(parents, edge[0]);
+      long b = root(parents, edge[1]);
+      parents.put(Math.max(a, b), Math.min(a, b));
+    }
+    Map<Long, Long> roots = new HashMap<>();
+    for (long node : parents.keySet()) {
+      long root = root(parents, node);
+      if (root != node) {
+        roots.put(node, root);
+      }
+    }
+    return roots;
+  }
+
+  private static long root(Map<Long, Long> parents, long node) {
+    long root = node;
+    while (parents.getOrDefault(root, root) != root) {
+      root = parents.get(root);
+    }
+    return root;
+  }
+}

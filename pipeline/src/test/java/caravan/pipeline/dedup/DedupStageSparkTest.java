@@ -1,0 +1,374 @@
+package caravan.pipeline.dedup;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import caravan.pipeline.Document;
+import caravan.pipeline.Documents;
+import caravan.pipeline.Inputs;
+import caravan.pipeline.Manifest;
+import caravan.pipeline.StageOutput;
+import caravan.pipeline.StageReport;
+import caravan.pipeline.TestSpark;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DedupStageSparkTest {
+  private static final SparkSession spark = TestSpark.session();
+  private static final DedupConfig CONFIG = new DedupConfig(5, 20, 6, 0.7, 64, List.of());
+
+  private final Random random = new Random(11);
+  private final List<Document> documents = new ArrayList<>();
+  private final Map<String, String> texts = new TreeMap<>();
+
+  @TempDir Path directory;
+
+  @Test
+  void copiesOfATextLeaveTheOneWithTheSmallestId() {
+    String zh = han(80);
+    String en = words(80);
+    add("zh-2", zh);
+    add("zh-1", zh);
+    add("zh-3", "  " + zh.substring(0, 40) + zh.substring(40) + "\n");
+    add("en-9", en);
+    add("en-8", en.replace(" ", " \n"));
+    add("alone", han(80));
+    assertVerdicts(
+        "alone: kept",
+        "en-8: kept",
+        "en-9: exact_duplicate same text as en-8, Jaccard 1.000",
+        "zh-1: exact_duplicate same text as zh-3, Jaccard 1.000",
+        "zh-2: exact_duplicate same text as zh-3, Jaccard 1.000",
+        "zh-3: kept");
+  }
+
+  @Test
+  void nearDuplicatesAreFoundInChineseEnglishAndMixedText() {
+    List<String> names = List.of("zh", "en", "mixed", "rare");
+    List<String> texts =
+        List.of(han(200), words(200), words(90) + han(110), "𠮷".repeat(5) + han(100) + "😀");
+    for (int i = 0; i < names.size(); i++) {
+      add(names.get(i) + "-original", texts.get(i));
+      String edited = texts.get(i).substring(texts.get(i).length() / 10);
+      add(names.get(i) + "-shorter", edited);
+      add(names.get(i) + "-other", i == 1 ? words(200) : han(200));
+    }
+    Map<String, String> verdicts = verdicts(new DedupStage(CONFIG, 42));
+    for (int i = 0; i < names.size(); i++) {
+      double jaccard = jaccard(documents.get(3 * i).text(), documents.get(3 * i + 1).text());
+      assertThat(jaccard).isBetween(0.8, 0.95);
+      assertThat(verdicts)
+          .containsEntry(names.get(i) + "-original", "kept")
+          .containsEntry(names.get(i) + "-other", "kept")
+          .containsEntry(
+              names.get(i) + "-shorter",
+              "near_duplicate near duplicate of %s-original, Jaccard %.3f"
+                  .formatted(names.get(i), jaccard));
+    }
+  }
+
+  @Test
+  void theLongestSurvivesThenThePreferredSourceThenTheSmallestId() {
+    cluster("near-longest", ".");
+    documents.add(document("near-longest-e", "web", text("near-longest") + " tail...."));
+    cluster("near-priority", ".");
+    documents.add(document("near-unnamed-b", "web", text("near-unnamed") + " tail!"));
+    documents.add(document("near-unnamed-a", "mail", text("near-unnamed") + " tail?"));
+    cluster("exact-priority", "");
+    DedupConfig config = new DedupConfig(5, 20, 6, 0.7, 64, List.of("books", "wiki"));
+    assertThat(survivors(config))
+        .containsExactly("exact-priority-c", "near-longest-e", "near-priority-c", "near-unnamed-a");
+  }
+
+  /** Texts of one length from four sources; with a mark, no two of them are the same. */
+  private void cluster(String name, String mark) {
+    String text = text(name) + " tail";
+    documents.add(document(name + "-a", "web", text + mark));
+    documents.add(document(name + "-b", "wiki", text + mark.replace('.', '!')));
+    documents.add(document(name + "-d", "books", text + mark.replace('.', '?')));
+    documents.add(document(name + "-c", "books", text + mark.replace('.', ';')));
+  }
+
+  private String text(String name) {
+    return texts.computeIfAbsent(name, n -> words(100));
+  }
+
+  @Test
+  void aChainIsOneClusterAndItsFarEndShowsItsTrueSimilarity() {
+    List<String> units = new ArrayList<>(List.of(words(300).split(" ")));
+    add("link-0", String.join(" ", units) + " longest of all of them");
+    for (int link = 1; link <= 6; link++) {
+      for (int i = 0; i < 20; i++) {
+        units.set((link - 1) * 20 + i, word());
+      }
+      add("link-" + link, String.join(" ", units));
+    }
+    Map<String, String> verdicts = verdicts(new DedupStage(CONFIG, 42));
+    assertThat(verdicts).containsEntry("link-0", "kept");
+    for (int link = 1; link <= 6; link++) {
+      double jaccard = jaccard(documents.get(0).text(), documents.get(link).text());
+      assertThat(verdicts.get("link-" + link))
+          .isEqualTo("near_duplicate near duplicate of link-0, Jaccard %.3f".formatted(jaccard));
+    }
+    assertThat(jaccard(documents.get(0).text(), documents.get(6).text())).isLessThan(0.5);
+  }
+
+  @Test
+  void aStarIsOneClusterThoughItsRaysAreUnlike() {
+    List<String> centre = List.of(words(300).split(" "));
+    add("centre", String.join(" ", centre) + " and nothing more than this");
+    for (int ray = 0; ray < 8; ray++) {
+      List<String> units = new ArrayList<>(centre);
+      for (int i = 0; i < 32; i++) {
+        units.set(ray * 36 + i, word());
+      }
+      add("ray-" + ray, String.join(" ", units));
+    }
+    assertThat(jaccard(documents.get(1).text(), documents.get(2).text())).isLessThan(0.7);
+    DedupStage stage = new DedupStage(CONFIG, 42);
+    Map<String, String> verdicts = verdicts(stage);
+    assertThat(verdicts.remove("centre")).isEqualTo("kept");
+    assertThat(verdicts.values())
+        .hasSize(8)
+        .allMatch(v -> v.startsWith("near_duplicate near duplicate of centre, Jaccard 0.7"));
+    assertThat(stage.counts())
+        .containsEntry("clusters", 1L)
+        .containsEntry("documents_in_clusters", 9L)
+        .containsEntry("largest_cluster", 9L);
+  }
+
+  @Test
+  void whatIsLessSimilarThanTheMinimumStays() {
+    String text = han(300);
+    String other = han(300);
+    add("whole", text);
+    add("part", text.substring(0, 250));
+    add("other", other);
+    add("larger-part", other.substring(0, 260));
+    assertThat(jaccard(text, text.substring(0, 250))).isBetween(0.82, 0.84);
+    assertThat(jaccard(other, other.substring(0, 260))).isBetween(0.86, 0.88);
+    assertThat(survivors(new DedupConfig(5, 20, 6, 0.85, 64, List.of())))
+        .containsExactly("other", "part", "whole");
+  }
+
+  @Test
+  void aCopyOfANearDuplicateNamesTheOneThatStays() {
+    String text = words(100);
+    String shorter = text.substring(0, text.length() - 20);
+    String jaccard = "%.3f".formatted(jaccard(text, shorter));
+    add("a", shorter);
+    add("b", shorter);
+    add("c", text);
+    add("d", text);
+    assertVerdicts(
+        "a: near_duplicate near duplicate of c, Jaccard " + jaccard,
+        "b: near_duplicate near duplicate of c, Jaccard " + jaccard,
+        "c: kept",
+        "d: exact_duplicate same text as c, Jaccard 1.000");
+  }
+
+  @Test
+  void emptyShortAndSymbolTextsAreComparedAsFarAsTheyGo() {
+    add("blank-1", "");
+    add("blank-2", " \n");
+    add("symbols-1", "……！！😀");
+    add("symbols-2", "……！！");
+    add("short-1", "你好");
+    add("short-2", "你好！");
+    add("short-3", "您好");
+    add("surrogate", "\uD842 \uDFB7");
+    assertVerdicts(
+        "blank-1: exact_duplicate same text as blank-2, Jaccard 1.000",
+        "blank-2: kept",
+        "short-1: near_duplicate near duplicate of short-2, Jaccard 1.000",
+        "short-2: kept",
+        "short-3: kept",
+        "surrogate: kept",
+        "symbols-1: kept",
+        "symbols-2: kept");
+  }
+
+  @Test
+  void oneOfSeveralRowsThatAreAlikeInEverythingStays() {
+    String text = han(60);
+    add("same", text);
+    add("same", text);
+    add("same", text);
+    List<Row> rows = new DedupStage(CONFIG, 42).apply(rows(3)).select("reason").collectAsList();
+    assertThat(rows.stream().map(row -> row.getString(0)).sorted())
+        .containsExactly("exact_duplicate", "exact_duplicate", "kept");
+  }
+
+  @Test
+  void thousandsOfCopiesOfATemplateCostLinearlyManyPairs() {
+    String template = words(120);
+    int size = 1000;
+    for (int i = 0; i < size; i++) {
+      add("t-%04d".formatted(i), template + " order number " + (1000 + i));
+    }
+    DedupStage stage = new DedupStage(new DedupConfig(5, 20, 6, 0.7, 8, List.of()), 42);
+    Map<String, String> verdicts = verdicts(stage);
+    assertThat(verdicts.values().stream().filter("kept"::equals)).hasSize(1);
+    assertThat(stage.counts()).containsEntry("largest_cluster", (long) size);
+    assertThat(stage.counts().get("candidate_pairs")).isLessThan(20L * 5 * size);
+  }
+
+  @Test
+  void orderAndPartitioningDoNotChangeTheContentHash() throws IOException {
+    for (int i = 0; i < 20; i++) {
+      String text = i % 2 == 0 ? han(120) : words(120);
+      add("doc-" + i, text);
+      add("near-" + i, text.substring(random.nextInt(20)));
+      add("near-too-" + i, text.substring(0, text.length() - random.nextInt(30)));
+      add("copy-" + i, text);
+    }
+    String shufflePartitions = spark.conf().get("spark.sql.shuffle.partitions");
+    Set<String> hashes = new HashSet<>();
+    try {
+      for (int partitions : new int[] {1, 6}) {
+        Collections.shuffle(documents, random);
+        spark.conf().set("spark.sql.shuffle.partitions", 1 + 2 * partitions);
+        spark.conf().set("spark.sql.adaptive.enabled", partitions == 1);
+        hashes.add(contentHash(partitions));
+      }
+    } finally {
+      spark.conf().set("spark.sql.shuffle.partitions", shufflePartitions);
+      spark.conf().set("spark.sql.adaptive.enabled", true);
+    }
+    assertThat(hashes).hasSize(1);
+  }
+
+  @Test
+  void theReportHoldsTheClusters() throws IOException {
+    String text = han(100);
+    add("a", text);
+    add("b", text);
+    add("c", text.substring(5));
+    add("d", han(100));
+    Path input = Files.writeString(directory.resolve("input.txt"), "stands for the documents");
+    Inputs inputs = Inputs.resolve(hadoopConf(), input.toString());
+    StageReport report =
+        new StageOutput(spark, directory.resolve("out").toString(), StageOutput.Limits.DEFAULT)
+            .write(new DedupStage(CONFIG, 42), inputs, rows(2), Map.of());
+    assertThat(report.counts())
+        .isEqualTo(
+            new TreeMap<>(
+                Map.of(
+                    "candidate_pairs", 1L,
+                    "near_duplicate_pairs", 1L,
+                    "near_duplicate_texts", 1L,
+                    "clusters", 1L,
+                    "documents_in_clusters", 3L,
+                    "largest_cluster", 3L)));
+    assertThat(report.droppedByReason()).containsOnlyKeys("exact_duplicate", "near_duplicate");
+    assertThat(report.kept().documents()).isEqualTo(2);
+  }
+
+  private String contentHash(int partitions) throws IOException {
+    Path input = Files.writeString(directory.resolve("input.txt"), "stands for the documents");
+    Inputs inputs = Inputs.resolve(hadoopConf(), input.toString());
+    Path output = directory.resolve("out-" + partitions);
+    StageReport report =
+        new StageOutput(spark, output.toString(), StageOutput.Limits.DEFAULT)
+            .write(new DedupStage(CONFIG, 42), inputs, rows(partitions), Map.of());
+    assertThat(report.kept().documents()).isEqualTo(20);
+    org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(output.toString());
+    return Manifest.read(hadoopConf(), path, Manifest.DOCUMENTS).contentHash();
+  }
+
+  private static org.apache.hadoop.conf.Configuration hadoopConf() {
+    return spark.sparkContext().hadoopConfiguration();
+  }
+
+  private void add(String id, String text) {
+    documents.add(document(id, "test", text));
+  }
+
+  private static Document document(String id, String source, String text) {
+    return new Document(id, source, "a.jsonl", "zh", text, Map.of("kind", "test"));
+  }
+
+  private Dataset<Row> rows(int partitions) {
+    return spark
+        .createDataFrame(documents.stream().map(Documents::toRow).toList(), Documents.SCHEMA)
+        .repartition(partitions);
+  }
+
+  /** Id to reason and detail. */
+  private Map<String, String> verdicts(DedupStage stage) {
+    Dataset<Row> tagged = stage.apply(rows(3));
+    assertThat(tagged.schema().fieldNames()).isEqualTo(Documents.TAGGED_SCHEMA.fieldNames());
+    List<Row> rows = tagged.collectAsList();
+    assertThat(rows).hasSameSizeAs(documents);
+    return rows.stream()
+        .collect(
+            Collectors.toMap(
+                row -> row.getAs("id"),
+                row -> (row.getAs("reason") + " " + row.getAs("detail")).strip(),
+                (a, b) -> a + ", " + b,
+                TreeMap::new));
+  }
+
+  private void assertVerdicts(String... expected) {
+    List<String> lines = new ArrayList<>();
+    verdicts(new DedupStage(CONFIG, 42)).forEach((id, verdict) -> lines.add(id + ": " + verdict));
+    assertThat(lines).containsExactly(expected);
+  }
+
+  private Set<String> survivors(DedupConfig config) {
+    Map<String, String> verdicts = verdicts(new DedupStage(config, 42));
+    verdicts.values().removeIf(verdict -> !verdict.equals("kept"));
+    return verdicts.keySet();
+  }
+
+  private String han(int characters) {
+    return IntStream.range(0, characters)
+        .mapToObj(i -> Character.toString(0x4E00 + random.nextInt(5000)))
+        .collect(Collectors.joining());
+  }
+
+  private String words(int count) {
+    return IntStream.range(0, count).mapToObj(i -> word()).collect(Collectors.joining(" "));
+  }
+
+  private String word() {
+    return Integer.toString(random.nextInt(36 * 36 * 36 * 36), 36);
+  }
+
+  /** Jaccard similarity by sets of strings, for texts of Han characters and ASCII words. */
+  private static double jaccard(String a, String b) {
+    Set<List<String>> first = grams(a);
+    Set<List<String>> second = grams(b);
+    Set<List<String>> union = new HashSet<>(first);
+    union.addAll(second);
+    first.retainAll(second);
+    return (double) first.size() / union.size();
+  }
+
+  private static Set<List<String>> grams(String text) {
+    List<String> units =
+        java.util.regex.Pattern.compile("\\p{IsHan}|[a-z0-9]+")
+            .matcher(text)
+            .results()
+            .map(match -> match.group())
+            .toList();
+    return IntStream.rangeClosed(0, units.size() - 5)
+        .mapToObj(i -> units.subList(i, i + 5))
+        .collect(Collectors.toSet());
+  }
+}
