@@ -6,6 +6,7 @@ import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.model.checkpoint.HuggingFaceWeights;
+import caravan.model.checkpoint.Llama2c;
 import caravan.model.engine.CpuEngine;
 import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.Nd4jEngine;
@@ -13,16 +14,23 @@ import caravan.model.engine.TokenBatch;
 import caravan.model.generate.Generator;
 import caravan.model.generate.Sampler;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.assertj.core.data.Offset;
 import org.bytedeco.javacpp.FloatPointer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -144,6 +152,80 @@ class GoldenTest {
         assertThat(floats(plain)).isEqualTo(floats(golden.model()));
         assertThat(floats(step)).isEqualTo(floats(golden.model()));
       }
+    }
+  }
+
+  /** The test writes the file by the format's definition, not with our exporter. */
+  @Test
+  void aLlama2cFileInMetasRotaryOrderComputesTheSameLogits(@TempDir Path folder)
+      throws IOException {
+    try (Golden golden = Golden.open("tied")) {
+      Path file = folder.resolve("model.bin");
+      Files.write(file, metaFile(golden));
+      try (Checkpoint model = Llama2c.read(file.toString(), new Configuration());
+          LlamaEngine engine = new CpuEngine(model.config(), 1)) {
+        assertThat(model.config()).isEqualTo(golden.config());
+        assertThat(floats(model)).isEqualTo(floats(golden.model()));
+        Generator.Continuation got =
+            new Generator(engine, model.parameters())
+                .generate(
+                    golden.prompt(), golden.continuation().length, Set.of(), Sampler.greedy());
+        assertThat(got.ids()).isEqualTo(golden.continuation());
+      }
+    }
+  }
+
+  /** Header; embedding, norms, wq, wk, wv, wo, norms, gate, down, up, each for all layers. */
+  private static byte[] metaFile(Golden golden) {
+    LlamaConfig c = golden.config();
+    ByteBuffer out = ByteBuffer.allocate(1 << 17).order(ByteOrder.LITTLE_ENDIAN);
+    out.putInt(c.hiddenSize()).putInt(c.intermediateSize()).putInt(c.layerCount());
+    out.putInt(c.headCount()).putInt(c.kvHeadCount()).putInt(c.vocabSize());
+    out.putInt(c.contextLength());
+    Map<String, float[]> tensors = new HashMap<>();
+    float[] flat = floats(golden.model());
+    for (HuggingFaceWeights.Slice s : HuggingFaceWeights.slices(new ParameterLayout(c))) {
+      int from = (int) s.offset();
+      tensors.put(s.name(), Arrays.copyOfRange(flat, from, from + (int) s.length()));
+    }
+    put(out, tensors.get("model.embed_tokens.weight"));
+    for (String kind :
+        List.of(
+            "input_layernorm",
+            "self_attn.q_proj",
+            "self_attn.k_proj",
+            "self_attn.v_proj",
+            "self_attn.o_proj",
+            "post_attention_layernorm",
+            "mlp.gate_proj",
+            "mlp.down_proj",
+            "mlp.up_proj")) {
+      for (int l = 0; l < c.layerCount(); l++) {
+        float[] tensor = tensors.get("model.layers." + l + "." + kind + ".weight");
+        boolean rotary = kind.endsWith("q_proj") || kind.endsWith("k_proj");
+        put(out, rotary ? toMeta(tensor, c.headDim(), c.hiddenSize()) : tensor);
+      }
+    }
+    put(out, tensors.get("model.norm.weight"));
+    put(out, new float[c.contextLength() * c.headDim()]);
+    return Arrays.copyOf(out.array(), out.position());
+  }
+
+  /** {@code view(heads, 2, headDim / 2, in).transpose(1, 2)}, element by element. */
+  private static float[] toMeta(float[] weight, int headDim, int in) {
+    float[] meta = new float[weight.length];
+    for (int i = 0; i < weight.length; i++) {
+      int head = i / (headDim * in);
+      int half = i / (headDim / 2 * in) % 2;
+      int pair = i / in % (headDim / 2);
+      meta[((head * headDim / 2 + pair) * 2 + half) * in + i % in] = weight[i];
+    }
+    return meta;
+  }
+
+  private static void put(ByteBuffer out, float[] values) {
+    for (float value : values) {
+      out.putFloat(value);
     }
   }
 
