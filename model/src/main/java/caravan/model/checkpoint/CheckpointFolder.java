@@ -170,7 +170,7 @@ final class CheckpointFolder {
   /**
    * Compares the files with the manifest.
    *
-   * @param training whether the optimizer's files are to be read as well
+   * @param part which files are to be read, and so compared
    * @return what is wrong, or empty
    */
   Optional<String> damage(Part part) {
