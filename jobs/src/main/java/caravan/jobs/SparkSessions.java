@@ -48,6 +48,8 @@ public final class SparkSessions {
           String.valueOf(4 * Runtime.getRuntime().availableProcessors()));
     }
     conf.setIfMissing("spark.sql.session.timeZone", "UTC");
+    // ND4J's threads spin at every operation's end, and each training task has a core of its own.
+    conf.setIfMissing("spark.executorEnv.OMP_NUM_THREADS", "1");
     conf.setIfMissing("spark.sql.parquet.compression.codec", "zstd");
     properties.forEach(conf::set);
     conf.set("spark.ui.showConsoleProgress", "false");

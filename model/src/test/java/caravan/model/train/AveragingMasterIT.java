@@ -2,6 +2,8 @@ package caravan.model.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import caravan.model.LlamaConfig;
+import caravan.model.LlamaGraph;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -9,17 +11,11 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.spark.impl.graph.SparkComputationGraph;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.nd4j.linalg.activations.Activation;
-import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
-import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.lossfunctions.LossFunctions;
 
 /**
  * Rounds on two executor processes of a standalone cluster against replicas trained by hand in this
@@ -28,6 +24,7 @@ import org.nd4j.linalg.lossfunctions.LossFunctions;
 class AveragingMasterIT {
   private static final int ROUNDS = 3;
   private static final int STEPS = 2;
+  private static final PatternSource DATA = new PatternSource(12, 48, 23, false);
 
   @Test
   void roundsOnTwoExecutorsEqualTheMeansOfReplicasTrainedByHand(@TempDir Path directory)
@@ -82,39 +79,14 @@ class AveragingMasterIT {
   }
 
   private static MultiDataSet batch(int number) {
-    INDArray x = Nd4j.create(4, 6);
-    INDArray y = Nd4j.zeros(4, 3);
-    for (int row = 0; row < 4; row++) {
-      for (int col = 0; col < 6; col++) {
-        x.putScalar(row, col, Math.sin(number * 31 + row * 7 + col));
-      }
-      y.putScalar(row, (number + row) % 3, 1);
-    }
-    return new org.nd4j.linalg.dataset.MultiDataSet(x, y);
+    return Batches.dataSet(Batches.tokens(DATA, new SequenceOrder(DATA.size(), 3), number * 4L, 4));
   }
 
+  /** One custom layer, a schedule that moves at every step, decay and clipping. */
   private static ComputationGraph graph() {
     AdamW adam =
         new AdamW(new Schedule(Schedule.Kind.COSINE, 0.05, 0.001, 3, 8), 0.9, 0.95, 1e-8, 1);
-    ComputationGraph graph =
-        new ComputationGraph(
-            new NeuralNetConfiguration.Builder()
-                .seed(5)
-                .updater(adam)
-                .miniBatch(false)
-                .graphBuilder()
-                .addInputs("in")
-                .addLayer(
-                    "out",
-                    new OutputLayer.Builder(LossFunctions.LossFunction.MCXENT)
-                        .nIn(6)
-                        .nOut(3)
-                        .activation(Activation.SOFTMAX)
-                        .build(),
-                    "in")
-                .setOutputs("out")
-                .build());
-    graph.init();
-    return graph;
+    LlamaConfig model = new LlamaConfig(16, 24, 1, 4, 2, 4, 23, 12, 10000, 1e-5, true);
+    return LlamaGraph.create(model, adam, 0.1, 5, "cpu", 1);
   }
 }

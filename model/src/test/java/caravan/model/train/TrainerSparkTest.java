@@ -30,7 +30,7 @@ import org.nd4j.linalg.learning.config.Sgd;
 class TrainerSparkTest {
   private static final LlamaConfig MODEL =
       new LlamaConfig(16, 24, 2, 4, 2, 4, 23, 12, 10000, 1e-5, true);
-  private static final PatternSource DATA = new PatternSource(12, 60, 23);
+  private static final PatternSource DATA = new PatternSource(12, 60, 23, true);
   private static JavaSparkContext spark;
 
   @BeforeAll
@@ -122,8 +122,8 @@ class TrainerSparkTest {
   void workersCountByTheirTargetTokens() {
     ComputationGraph start = LlamaGraph.create(MODEL, new Sgd(0.3), 0, 3, "cpu", 1);
     SequenceOrder inOrder = new SequenceOrder(1, 0);
-    PatternSource halfMasked = new PatternSource(12, 1, 23);
-    PatternSource other = new PatternSource(12, 60, 23);
+    PatternSource halfMasked = new PatternSource(12, 1, 23, true);
+    PatternSource other = new PatternSource(12, 60, 23, true);
     ComputationGraph a = start.clone();
     ComputationGraph b = start.clone();
     LocalTrainer.train(a, halfMasked, inOrder, 0, 1, 1);
@@ -224,7 +224,7 @@ class TrainerSparkTest {
         config,
         3,
         DATA,
-        Optional.of(new PatternSource(12, 9, 23)),
+        Optional.of(new PatternSource(12, 9, 23, true)),
         Optional.empty(),
         true,
         output.toString(),
