@@ -88,7 +88,11 @@ final class DocumentFiles {
 
   /** Kept documents in these files, {@link Documents#SCHEMA}. */
   Dataset<Row> kept(List<String> files) {
-    return spark.read().schema(Documents.SCHEMA).parquet(paths(DATA, files));
+    return spark
+        .read()
+        .schema(Documents.SCHEMA)
+        .option("__globPaths__", "false")
+        .parquet(paths(DATA, files));
   }
 
   private Dataset<Row> dropped(List<String> files) {
@@ -99,6 +103,7 @@ final class DocumentFiles {
     return spark
         .read()
         .schema(schema)
+        .option("__globPaths__", "false")
         .option("basePath", new Path(directory, DROPPED).toString())
         .parquet(paths(DROPPED, files));
   }

@@ -172,6 +172,9 @@ public record Inputs(String spec, List<Root> roots) {
     private Root root(String part, FileStatus status) {
       Path path = storage.qualify(status.getPath());
       if (status.isFile()) {
+        if (path.getName().matches("[_.].*")) {
+          throw nothing(part, "is a hidden file (its name starts with _ or a dot)");
+        }
         String name = path.getName().replaceFirst("(?<=.)\\..*", "");
         return rawRoot(name, path.getParent(), List.of(status));
       }

@@ -33,6 +33,15 @@ public final class Json {
     }
   }
 
+  /** The value as JSON on one line. */
+  public static String compact(Object value) {
+    try {
+      return MAPPER.writer().without(SerializationFeature.INDENT_OUTPUT).writeValueAsString(value);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException("cannot write as JSON: " + value.getClass().getName(), e);
+    }
+  }
+
   /** SHA-256, in hexadecimal, of the value's canonical JSON. */
   public static String sha256(Object value) {
     return HexFormat.of().formatHex(sha256().digest(bytes(value)));

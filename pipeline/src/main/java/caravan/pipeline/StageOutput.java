@@ -144,7 +144,7 @@ public final class StageOutput {
       List<String> written = files.documentsExcept(committed);
       DocumentFiles.Content content = files.content(written);
       StageReport report = report(stage, start, tagged, content.groups());
-      check(stage.name(), inputs, report);
+      check(stage.name(), inputs, report, tagged);
       Manifest manifest =
           manifest(stage.name(), inputs, config, report, written, content.contentHash());
       writeCompanions(report, config);
@@ -266,7 +266,7 @@ public final class StageOutput {
             + ". The stage is not deterministic or miscounts its edits: a bug, please report it");
   }
 
-  private void check(String stage, Inputs inputs, StageReport report) {
+  private void check(String stage, Inputs inputs, StageReport report, Dataset<Row> tagged) {
     long in = report.input().documents();
     OptionalLong expected = inputs.documentCount();
     if (expected.isPresent() && expected.getAsLong() != in) {
@@ -284,14 +284,13 @@ public final class StageOutput {
             .sum();
     if (broken > limits.maxBrokenFraction() * in) {
       throw new IllegalArgumentException(
-          "input %s: %,d of %,d documents are unreadable %s, wanted at most %s of them. %s. %s"
+          "input %s: %,d of %,d records are unreadable, wanted at most %s of them; for example %s. %s"
               .formatted(
                   inputs.spec(),
                   broken,
                   in,
-                  Documents.BROKEN_REASONS,
                   limits.maxBrokenFraction(),
-                  "They are in " + new Path(directory, DocumentFiles.DROPPED),
+                  example(tagged),
                   "Check read.format and the field names, or raise read.max-broken-fraction"));
     }
     if (report.kept().documents() == 0 && !limits.allowEmpty()) {
@@ -304,6 +303,16 @@ public final class StageOutput {
                   new Path(directory, DocumentFiles.DROPPED),
                   "check the input's language and the limits in the configuration"));
     }
+  }
+
+  private static String example(Dataset<Row> tagged) {
+    Row row =
+        tagged
+            .filter(col("reason").isInCollection(Documents.BROKEN_REASONS))
+            .orderBy("path", "id")
+            .select("path", "detail")
+            .first();
+    return row.getString(0) + ": " + row.getString(1);
   }
 
   private Manifest manifest(

@@ -290,8 +290,8 @@ class StageOutputSparkTest {
     List<Document> documents = Stream.concat(DOCUMENTS.stream(), Stream.of(broken)).toList();
     assertThatIllegalArgumentException()
         .isThrownBy(() -> write(new ShortStage(), documents, 1))
-        .withMessageContaining("1 of 5 documents are unreadable")
-        .withMessageContaining("wanted at most 0.05 of them");
+        .withMessageContaining("1 of 5 records are unreadable, wanted at most 0.05 of them")
+        .withMessageContaining("for example a.txt: no closing brace.");
 
     new StageOutput(spark, output.toString(), new Limits(false, 0.2))
         .write(new ShortStage(), inputs, rows(documents, 2), CONFIG);
