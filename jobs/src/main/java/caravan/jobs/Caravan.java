@@ -20,6 +20,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
     version = "caravan 0.1.0",
     usageHelpWidth = 110,
     subcommands = {
+      QuickstartJob.class,
+      PrepareJob.class,
+      CleanJob.class,
+      DedupJob.class,
+      TrainTokenizerJob.class,
+      TokenizeJob.class,
+      PretrainJob.class,
       EvaluateJob.class,
       GenerateJob.class,
       ImportJob.class,

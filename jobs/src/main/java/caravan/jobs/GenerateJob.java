@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -40,7 +41,7 @@ final class GenerateJob extends Job<GenerateConfig> {
 
   @Override
   protected int run(GenerateConfig config) {
-    Generated generated = generate(chat ? config.asChat() : config);
+    Generated generated = generate(chat ? config.asChat() : config, hadoop());
     byte[] line =
         ((json ? line(generated) : generated.text()) + "\n").getBytes(StandardCharsets.UTF_8);
     System.out.write(line, 0, line.length);
@@ -48,7 +49,7 @@ final class GenerateJob extends Job<GenerateConfig> {
     return 0;
   }
 
-  private Generated generate(GenerateConfig config) {
+  static Generated generate(GenerateConfig config, Configuration hadoop) {
     Sampler sampler =
         new Sampler(config.temperature(), config.topK(), config.topP(), config.seed());
     try (LoadedModel model =
@@ -57,7 +58,7 @@ final class GenerateJob extends Job<GenerateConfig> {
             config.tokenizer(),
             config.generate().engine(),
             config.generate().threadCount(),
-            hadoop())) {
+            hadoop)) {
       ChatTemplate template = config.chat() ? new ChatTemplate(model.tokenizer()) : null;
       int[] prompt =
           config.chat()

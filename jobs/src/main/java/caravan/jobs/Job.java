@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
@@ -106,6 +107,11 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
   /** Whether valid outputs are to be made again. */
   protected boolean force() {
     return force;
+  }
+
+  /** Every {@code spark.*} key that was given. */
+  Map<String, String> sparkProperties() {
+    return settings.sparkProperties();
   }
 
   private static String pretty(Record config) throws JsonProcessingException {

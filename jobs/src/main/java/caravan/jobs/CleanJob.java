@@ -1,0 +1,46 @@
+package caravan.jobs;
+
+import caravan.pipeline.StageOutput;
+import caravan.pipeline.StageReport;
+import caravan.pipeline.clean.CleanConfig;
+import caravan.pipeline.clean.CleanStage;
+import caravan.pipeline.read.ReadConfig;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.Command;
+
+/** Raw files to clean documents. */
+@Command(
+    name = "clean",
+    description = "raw files → documents: read, normalize, identify language, filter, mask PII")
+final class CleanJob extends Job<CleanJob.Config> {
+  record Config(List<String> input, String output, ReadConfig read, CleanConfig clean) {}
+
+  CleanJob() {
+    super(Config.class);
+  }
+
+  @Override
+  protected int run(Config config) {
+    try (SparkSession spark = openSpark("clean")) {
+      run(spark, config, force());
+    }
+    return Caravan.DONE;
+  }
+
+  static StageReport run(SparkSession spark, Config config, boolean force) {
+    Corpus corpus = Corpus.open(spark, config.input(), config.read());
+    StageOutput.Limits limits = new StageOutput.Limits(false, config.read().maxBrokenFraction());
+    StageOutput.Result result =
+        new StageOutput(spark, config.output(), limits)
+            .run(
+                new CleanStage(config.clean()),
+                corpus.inputs(),
+                corpus.documents(),
+                Map.of("read", config.read(), "clean", config.clean()),
+                force);
+    Summary.print(result, config.output());
+    return result.report();
+  }
+}

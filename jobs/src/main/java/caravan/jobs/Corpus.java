@@ -1,0 +1,26 @@
+package caravan.jobs;
+
+import caravan.pipeline.Inputs;
+import caravan.pipeline.read.CorpusReader;
+import caravan.pipeline.read.ReadConfig;
+import java.util.List;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * A command's input: which files, and the documents in them.
+ *
+ * @param documents rows of {@link caravan.pipeline.Documents#SCHEMA}
+ */
+record Corpus(Inputs inputs, Dataset<Row> documents) {
+
+  /**
+   * @param input raw files or stage outputs
+   * @throws IllegalArgumentException when there is nothing to read
+   */
+  static Corpus open(SparkSession spark, List<String> input, ReadConfig read) {
+    Inputs inputs = Inputs.resolve(spark.sparkContext().hadoopConfiguration(), input);
+    return new Corpus(inputs, CorpusReader.read(spark, inputs, read));
+  }
+}

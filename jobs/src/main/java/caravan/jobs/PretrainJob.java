@@ -1,0 +1,133 @@
+package caravan.jobs;
+
+import caravan.jobs.report.BigramBaseline;
+import caravan.model.train.TrainConfig;
+import caravan.model.train.Trainer;
+import caravan.pipeline.Json;
+import caravan.pipeline.Manifest;
+import caravan.pipeline.Storage;
+import caravan.pipeline.shard.TokenManifest;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.Command;
+
+/** Token shards to a trained Llama; with a base checkpoint, continued pretraining. */
+@Command(
+    name = "pretrain",
+    description = "token shards (+ base checkpoint: continued pretraining) → checkpoints")
+final class PretrainJob extends Job<PretrainJob.Config> {
+  static final String BIGRAM_FILE = "bigram.json";
+
+  /** What to do with an earlier run's checkpoints in the output directory. */
+  enum Resume {
+    AUTO,
+    NEVER
+  }
+
+  /**
+   * @param checkpoint model to start from instead of random weights
+   * @param bigram whether to measure a bigram's held-out loss on the same tokens
+   */
+  record Config(
+      String tokens,
+      Optional<String> checkpoint,
+      String output,
+      Resume resume,
+      boolean bigram,
+      long seed,
+      ModelConfig model,
+      TrainConfig train) {}
+
+  /**
+   * The content of bigram.json.
+   *
+   * @param data what it was measured on
+   */
+  record Bigram(String data, BigramBaseline baseline) {}
+
+  PretrainJob() {
+    super(Config.class);
+  }
+
+  @Override
+  protected int run(Config config) {
+    try (StartingModel model = startingModel(config, hadoop());
+        StopRequest stop = new StopRequest();
+        SparkSession spark =
+            openSparkToTrain("pretrain", model.parameterCount(), config.train().workers())) {
+      Trainer.Outcome outcome = train(spark, config, model, force(), stop);
+      return outcome.finished() ? Caravan.DONE : Caravan.STOPPED;
+    }
+  }
+
+  static Trainer.Outcome run(
+      SparkSession spark, Config config, boolean force, BooleanSupplier stop) {
+    try (StartingModel model = startingModel(config, spark.sparkContext().hadoopConfiguration())) {
+      return train(spark, config, model, force, stop);
+    }
+  }
+
+  private static StartingModel startingModel(Config config, Configuration hadoop) {
+    return StartingModel.open(
+        config.tokens(),
+        config.checkpoint(),
+        config.model(),
+        config.train().sequenceLength(),
+        hadoop);
+  }
+
+  private static Trainer.Outcome train(
+      SparkSession spark, Config config, StartingModel model, boolean force, BooleanSupplier stop) {
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    int length = config.train().sequenceLength();
+    Trainer.Setup setup =
+        new Trainer.Setup(
+            model.shape(),
+            config.train(),
+            config.seed(),
+            ShardSequences.open(hadoop, config.tokens(), TokenManifest.TRAIN, length),
+            ShardSequences.find(hadoop, config.tokens(), TokenManifest.VALIDATION, length),
+            model.parameters(),
+            !force && config.resume() == Resume.AUTO,
+            config.output(),
+            Manifest.read(hadoop, new Path(config.tokens()), Manifest.TOKENS).contentHash(),
+            model.specialTokens(),
+            model.tokenizerFiles());
+    return Training.run("pretrain", spark, setup, bigram(spark, config, setup), stop);
+  }
+
+  /** The bigram's loss on the tokens that validation scores, measured once per output. */
+  private static Optional<BigramBaseline> bigram(
+      SparkSession spark, Config config, Trainer.Setup setup) {
+    if (!config.bigram() || setup.validation().isEmpty()) {
+      return Optional.empty();
+    }
+    Storage storage = new Storage(spark.sparkContext().hadoopConfiguration());
+    Path file = new Path(config.output(), BIGRAM_FILE);
+    String data =
+        "%s, sequences of %d, %d held out"
+            .formatted(
+                setup.fingerprint(),
+                config.train().sequenceLength(),
+                config.train().validationSequences());
+    if (storage.exists(file)) {
+      Bigram stored =
+          JsonFile.read(file.toString(), Bigram.class, spark.sparkContext().hadoopConfiguration());
+      if (stored.data().equals(data)) {
+        return Optional.of(stored.baseline());
+      }
+    }
+    BigramBaseline baseline =
+        BigramBaseline.measure(
+            spark,
+            setup.data(),
+            setup.validation().get(),
+            setup.model().vocabSize(),
+            config.train().validationSequences());
+    storage.writeAtomically(file, Json.bytes(new Bigram(data, baseline)));
+    return Optional.of(baseline);
+  }
+}

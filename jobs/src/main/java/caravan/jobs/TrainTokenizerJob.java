@@ -1,0 +1,45 @@
+package caravan.jobs;
+
+import caravan.pipeline.read.ReadConfig;
+import caravan.pipeline.tokenize.TokenizerConfig;
+import caravan.pipeline.tokenize.TrainTokenizerStage;
+import java.util.List;
+import org.apache.spark.sql.SparkSession;
+import picocli.CommandLine.Command;
+
+/** Documents to a SentencePiece vocabulary. */
+@Command(
+    name = "train-tokenizer",
+    description = "documents → tokenizer.model (SentencePiece BPE with byte fallback)")
+final class TrainTokenizerJob extends Job<TrainTokenizerJob.Config> {
+  record Config(
+      List<String> input,
+      String output,
+      long seed,
+      ReadConfig read,
+      TokenizerConfig trainTokenizer) {}
+
+  TrainTokenizerJob() {
+    super(Config.class);
+  }
+
+  @Override
+  protected int run(Config config) {
+    try (SparkSession spark = openSpark("train-tokenizer")) {
+      run(spark, config, force());
+    }
+    return Caravan.DONE;
+  }
+
+  static void run(SparkSession spark, Config config, boolean force) {
+    Corpus corpus = Corpus.open(spark, config.input(), config.read());
+    TrainTokenizerStage.Result result =
+        new TrainTokenizerStage(spark, config.trainTokenizer(), config.seed())
+            .run(corpus.inputs(), corpus.documents(), config.output(), force);
+    System.out.printf(
+        "train-tokenizer: %s%,d pieces in %s%n",
+        result.upToDate() ? "up to date: " : "",
+        result.manifest().counts().get("pieces"),
+        config.output());
+  }
+}

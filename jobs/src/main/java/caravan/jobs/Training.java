@@ -1,0 +1,128 @@
+package caravan.jobs;
+
+import caravan.jobs.report.BigramBaseline;
+import caravan.jobs.report.RunReport;
+import caravan.model.train.Metrics;
+import caravan.model.train.MetricsLog;
+import caravan.model.train.Trainer;
+import caravan.pipeline.Storage;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.SparkSession;
+
+/** A training as a command shows it: progress while it runs, then its report and a last line. */
+final class Training {
+  private final String command;
+  private final Trainer.Setup setup;
+  private final Optional<BigramBaseline> bigram;
+  private final long start = System.nanoTime();
+  private volatile Metrics newest;
+  private volatile double validationLoss = Double.NaN;
+  private int firstStep;
+
+  private Training(String command, Trainer.Setup setup, Optional<BigramBaseline> bigram) {
+    this.command = command;
+    this.setup = setup;
+    this.bigram = bigram;
+  }
+
+  /**
+   * Trains to the last step, or until asked to stop.
+   *
+   * @param command its name, for the lines shown
+   * @param bigram a baseline to show beside the validation loss
+   * @return how it ended; the output directory then holds report.html too
+   */
+  static Trainer.Outcome run(
+      String command,
+      SparkSession spark,
+      Trainer.Setup setup,
+      Optional<BigramBaseline> bigram,
+      BooleanSupplier stop) {
+    return new Training(command, setup, bigram).run(spark, stop);
+  }
+
+  private Trainer.Outcome run(SparkSession spark, BooleanSupplier stop) {
+    Trainer trainer = new Trainer(JavaSparkContext.fromSparkContext(spark.sparkContext()), setup);
+    firstStep = trainer.step();
+    int steps = setup.config().steps();
+    boolean upToDate = firstStep >= steps;
+    if (firstStep > 0 && !upToDate) {
+      System.out.printf("%s: going on after step %,d of %,d%n", command, firstStep, steps);
+    }
+    Trainer.Outcome outcome;
+    try (Progress progress = new Progress(this::line)) {
+      outcome = trainer.run(stop, this::measured);
+    }
+    writeReport(spark.sparkContext().hadoopConfiguration());
+    System.out.printf(
+        Locale.ROOT,
+        "%s: %s%,d of %,d steps%s in %s%n",
+        command,
+        upToDate ? "up to date: " : "",
+        outcome.step(),
+        steps,
+        validated(outcome),
+        outcome.checkpoint());
+    return outcome;
+  }
+
+  private String validated(Trainer.Outcome outcome) {
+    if (Double.isNaN(outcome.validationLoss())) {
+      return "";
+    }
+    String beside =
+        bigram.map(b -> String.format(Locale.ROOT, " (bigram: %.4f)", b.loss())).orElse("");
+    return String.format(Locale.ROOT, ", validation loss %.4f%s", outcome.validationLoss(), beside);
+  }
+
+  private void measured(Metrics metrics) {
+    newest = metrics;
+    if (metrics.validationLoss() != null) {
+      validationLoss = metrics.validationLoss();
+    }
+  }
+
+  private Optional<String> line() {
+    Metrics m = newest;
+    if (m == null) {
+      return Optional.of(command + ": first round");
+    }
+    Duration elapsed = Duration.ofNanos(System.nanoTime() - start);
+    StringBuilder line = new StringBuilder();
+    line.append(
+        String.format(
+            Locale.ROOT, "%s: step %,d of %,d", command, m.step(), setup.config().steps()));
+    if (m.loss() != null) {
+      line.append(String.format(Locale.ROOT, ", loss %.4f", m.loss()));
+    }
+    if (!Double.isNaN(validationLoss)) {
+      line.append(String.format(Locale.ROOT, ", validation %.4f", validationLoss));
+    }
+    if (m.tokensPerSecond() != null) {
+      line.append(String.format(Locale.ROOT, ", %,.0f tokens/s", m.tokensPerSecond()));
+    }
+    line.append(", ").append(Progress.clock(elapsed));
+    int done = m.step() - firstStep;
+    if (done > 0) {
+      long left = elapsed.toMillis() * (setup.config().steps() - m.step()) / done;
+      line.append(", about ").append(Progress.clock(Duration.ofMillis(left))).append(" left");
+    }
+    return Optional.of(line.toString());
+  }
+
+  private void writeReport(Configuration hadoop) {
+    List<Metrics> metrics = MetricsLog.read(setup.output(), hadoop);
+    String html = new RunReport(command).training("loss", metrics, bigram).html();
+    new Storage(hadoop)
+        .writeAtomically(
+            new Path(setup.output(), "report.html"), html.getBytes(StandardCharsets.UTF_8));
+  }
+}
