@@ -9,9 +9,7 @@ import java.util.List;
  * intermediate results for the backward pass; a scoring set lets all blocks share one.
  */
 final class Activations implements AutoCloseable {
-  /** Bound on the memory for logits; more target rows are taken in chunks. */
-  private static final long LOGITS_FLOATS = 16L << 20;
-
+  /** Fewer rows than this at a time make slow matrix products. */
   private static final int FEWEST_LOGIT_ROWS = 64;
 
   /**
@@ -78,7 +76,11 @@ final class Activations implements AutoCloseable {
   final Buffer dHeadNormed;
   final Buffer dHeadInput;
 
-  Activations(LlamaConfig config, int tokens, boolean training) {
+  /**
+   * @param training whether there will be a backward pass
+   * @param maxLogits bound on the floats for logits; more target rows are taken in chunks
+   */
+  Activations(LlamaConfig config, int tokens, boolean training, long maxLogits) {
     this.tokens = tokens;
     int hidden = config.hiddenSize();
     blocks = new Block[config.layerCount()];
@@ -91,7 +93,7 @@ final class Activations implements AutoCloseable {
     headNormed = floats(hidden);
     headReciprocal = floats(1);
     logitStride = Buffer.padded(config.vocabSize());
-    logitRows = (int) Math.min(tokens, Math.max(FEWEST_LOGIT_ROWS, LOGITS_FLOATS / logitStride));
+    logitRows = (int) Math.min(tokens, Math.max(FEWEST_LOGIT_ROWS, maxLogits / logitStride));
     logits = own(Buffer.allocate((long) logitRows * logitStride));
     targetRows = new int[tokens];
     dOutput = training ? floats(hidden) : null;

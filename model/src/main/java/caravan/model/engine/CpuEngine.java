@@ -14,6 +14,8 @@ import org.bytedeco.javacpp.FloatPointer;
  * batch seen and kept; {@link #close} frees them.
  */
 public final class CpuEngine implements LlamaEngine {
+  private static final long MAX_LOGITS = 16L << 20;
+
   private final LlamaConfig config;
   private final ParameterLayout layout;
   private final Rope rope;
@@ -21,6 +23,7 @@ public final class CpuEngine implements LlamaEngine {
   private final Worker[] workers;
   private final Blocks blocks;
   private final OutputHead head;
+  private final long maxLogits;
   private Weights weights;
   private Weights gradients;
   private Activations training;
@@ -31,7 +34,15 @@ public final class CpuEngine implements LlamaEngine {
    * @throws IllegalArgumentException when {@code threads} is below 1
    */
   public CpuEngine(LlamaConfig config, int threads) {
+    this(config, threads, MAX_LOGITS);
+  }
+
+  /**
+   * @param maxLogits floats for logits at a time
+   */
+  CpuEngine(LlamaConfig config, int threads, long maxLogits) {
     this.config = config;
+    this.maxLogits = maxLogits;
     this.layout = new ParameterLayout(config);
     this.team = new Team(threads);
     this.rope = new Rope(config);
@@ -124,7 +135,7 @@ public final class CpuEngine implements LlamaEngine {
     if (training == null || !training.holds(tokens)) {
       free(training);
       training = null;
-      training = new Activations(config, tokens, true);
+      training = new Activations(config, tokens, true, maxLogits);
     }
     return training;
   }
@@ -133,7 +144,7 @@ public final class CpuEngine implements LlamaEngine {
     if (scoring == null || !scoring.holds(tokens)) {
       free(scoring);
       scoring = null;
-      scoring = new Activations(config, tokens, false);
+      scoring = new Activations(config, tokens, false, maxLogits);
     }
     return scoring;
   }

@@ -115,6 +115,23 @@ class CpuEngineTest {
   }
 
   @Test
+  void logits_in_chunks_equal_logits_at_once() {
+    LlamaConfig config = Examples.config(2, 2, 8, true);
+    TokenBatch batch = Examples.batch(config, 3, 80, 22);
+    try (CpuEngine chunks = new CpuEngine(config, 2, 1);
+        CpuEngine whole = new CpuEngine(config, 2);
+        FloatPointer parameters = pointer(Examples.parameters(config, DataType.DOUBLE, 23))) {
+      Step step = Step.of(chunks, parameters, batch);
+      Step expected = Step.of(whole, parameters, batch);
+      assertThat(step.loss()).isCloseTo(expected.loss(), within(1e-6));
+      assertCloseByTensor(
+          config, step.gradient(), Nd4j.createFromArray(expected.gradient()), 1e-5);
+      assertThat(chunks.score(parameters, batch).logProbability())
+          .containsExactly(whole.score(parameters, batch).logProbability(), within(1e-5f));
+    }
+  }
+
+  @Test
   void mean_of_scores_is_the_loss() {
     LlamaConfig config = Examples.config(3, 1, 8, true);
     TokenBatch batch = Examples.batch(config, 2, 21, 8);
