@@ -4,6 +4,7 @@ import static caravan.model.engine.Buffer.LANES;
 import static caravan.model.engine.Buffer.WIDTH;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
@@ -22,6 +23,9 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class Attention implements AutoCloseable {
   private static final int TILE_ROWS = 64;
+
+  /** 0, 1, 2, … */
+  private static final FloatVector LANE_NUMBERS = FloatVector.zero(LANES).addIndex(1);
 
   /** A matrix inside a buffer: where row 0 starts and how far apart rows are, in floats. */
   record Matrix(Buffer buffer, int at, int stride) {
@@ -46,6 +50,9 @@ final class Attention implements AutoCloseable {
 
   /** [TILE_ROWS, keys] dP, then dS. */
   private final Buffer gradients;
+
+  /** 1 / Σ of the tile's rows. */
+  private final float[] reciprocals = new float[TILE_ROWS];
 
   Attention(Gemm gemm, int headDim, int maxKeys) {
     this.gemm = gemm;
@@ -79,8 +86,7 @@ final class Attention implements AutoCloseable {
       int keys = firstPosition + i0 + m;
       scores(q, k, i0, m, keys);
       for (int i = 0; i < m; i++) {
-        float logSum = softmax(i * tileStride, firstPosition + i0 + i + 1, keys);
-        logSums.set(logSumsAt + i0 + i, logSum);
+        logSums.set(logSumsAt + i0 + i, exponentials(i, firstPosition + i0 + i + 1, keys));
       }
       gemm.times(
           m,
@@ -94,6 +100,9 @@ final class Attention implements AutoCloseable {
           0f,
           out.row(i0),
           out.stride());
+      for (int i = 0; i < m; i++) {
+        scale(out, i0 + i, reciprocals[i]);
+      }
     }
   }
 
@@ -113,11 +122,13 @@ final class Attention implements AutoCloseable {
   }
 
   /**
-   * Turns one row of scores into probabilities: {@code seen} of them, zeros up to {@code keys}.
+   * Turns one row of scores into e^(score − maximum): {@code seen} of them, zeros up to {@code
+   * keys}. The division by their sum is left to the output's row, which is shorter.
    *
    * @return log Σ exp(scores)
    */
-  private float softmax(int at, int seen, int keys) {
+  private float exponentials(int row, int seen, int keys) {
+    int at = row * tileStride;
     int padded = Buffer.padded(seen);
     hide(at, seen, padded);
     FloatVector maxima = probabilities.load(at);
@@ -127,23 +138,32 @@ final class Attention implements AutoCloseable {
     float max = maxima.reduceLanes(VectorOperators.MAX);
     FloatVector sums = FloatVector.zero(LANES);
     for (int j = 0; j < padded; j += WIDTH) {
-      FloatVector e = probabilities.load(at + j).sub(max).lanewise(VectorOperators.EXP);
+      FloatVector e = Lanes.exp(probabilities.load(at + j).sub(max));
       probabilities.store(at + j, e);
       sums = sums.add(e);
     }
-    float sum = sums.reduceLanes(VectorOperators.ADD);
-    float reciprocal = 1 / sum;
-    for (int j = 0; j < padded; j += WIDTH) {
-      probabilities.store(at + j, probabilities.load(at + j).mul(reciprocal));
-    }
     clear(at, padded, keys);
+    float sum = Lanes.sum(sums);
+    reciprocals[row] = 1 / sum;
     return (float) (max + Math.log(sum));
   }
 
   /** Keys behind the causal mask, up to a whole vector: e^−∞ = 0. */
   private void hide(int at, int seen, int padded) {
-    for (int j = seen; j < padded; j++) {
-      probabilities.set(at + j, Float.NEGATIVE_INFINITY);
+    int last = padded - WIDTH;
+    VectorMask<Float> hidden = LANE_NUMBERS.compare(VectorOperators.GE, (float) (seen - last));
+    FloatVector scores = probabilities.load(at + last);
+    probabilities.store(at + last, scores.blend(Float.NEGATIVE_INFINITY, hidden));
+  }
+
+  private void scale(Matrix rows, int row, float factor) {
+    int at = rows.index(row);
+    int j = 0;
+    for (int bound = LANES.loopBound(headDim); j < bound; j += WIDTH) {
+      rows.buffer().store(at + j, rows.buffer().load(at + j).mul(factor));
+    }
+    for (; j < headDim; j++) {
+      rows.buffer().set(at + j, rows.buffer().get(at + j) * factor);
     }
   }
 
@@ -233,7 +253,7 @@ final class Attention implements AutoCloseable {
     hide(at, seen, padded);
     for (int j = 0; j < padded; j += WIDTH) {
       FloatVector s = probabilities.load(at + j);
-      probabilities.store(at + j, s.sub(logSum).lanewise(VectorOperators.EXP));
+      probabilities.store(at + j, Lanes.exp(s.sub(logSum)));
     }
     clear(at, padded, keys);
   }
@@ -254,7 +274,7 @@ final class Attention implements AutoCloseable {
     for (int bound = LANES.loopBound(headDim); j < bound; j += WIDTH) {
       sums = out.buffer().load(a + j).fma(dOut.buffer().load(b + j), sums);
     }
-    float sum = sums.reduceLanes(VectorOperators.ADD);
+    float sum = Lanes.sum(sums);
     for (; j < headDim; j++) {
       sum += out.buffer().get(a + j) * dOut.buffer().get(b + j);
     }

@@ -13,7 +13,10 @@ import org.bytedeco.javacpp.Pointer;
  * whose width is a multiple of 16 never straddles two of them.
  */
 final class Buffer implements AutoCloseable {
-  /** The widest float vector of this machine. */
+  /**
+   * The widest float vector of this machine, and the only one used: a second width in the same
+   * methods keeps the compiler from knowing either, and costs a factor of five.
+   */
   static final VectorSpecies<Float> LANES = FloatVector.SPECIES_PREFERRED;
 
   static final int WIDTH = LANES.length();

@@ -26,11 +26,11 @@ final class CrossEntropy {
     float logit = logits.get(at + target);
     FloatVector sums = FloatVector.zero(LANES);
     for (int j = 0; j < padded; j += WIDTH) {
-      FloatVector e = logits.load(at + j).sub(max).lanewise(VectorOperators.EXP);
+      FloatVector e = Lanes.exp(logits.load(at + j).sub(max));
       logits.store(at + j, e);
       sums = sums.add(e);
     }
-    float sum = sums.reduceLanes(VectorOperators.ADD);
+    float sum = Lanes.sum(sums);
     float factor = weight / sum;
     for (int j = 0; j < padded; j += WIDTH) {
       logits.store(at + j, logits.load(at + j).mul(factor));
@@ -45,9 +45,9 @@ final class CrossEntropy {
     float max = max(logits, at, padded);
     FloatVector sums = FloatVector.zero(LANES);
     for (int j = 0; j < padded; j += WIDTH) {
-      sums = sums.add(logits.load(at + j).sub(max).lanewise(VectorOperators.EXP));
+      sums = sums.add(Lanes.exp(logits.load(at + j).sub(max)));
     }
-    float sum = sums.reduceLanes(VectorOperators.ADD);
+    float sum = Lanes.sum(sums);
     return (float) (logits.get(at + target) - max - Math.log(sum));
   }
 

@@ -81,6 +81,8 @@ final class OutputHead {
             CrossEntropy.logProbability(a.logits, at, config.vocabSize(), target);
         scores.greedy()[position] = CrossEntropy.isGreedy(a.logits, at, config.vocabSize(), target);
       }
+      // A shorter last chunk gives this worker rows that another may still be reading.
+      worker.barrier();
     }
   }
 

@@ -4,7 +4,6 @@ import static caravan.model.engine.Buffer.LANES;
 import static caravan.model.engine.Buffer.WIDTH;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Root mean square normalization (Zhang and Sennrich 2019, arXiv 1910.07467).
@@ -46,7 +45,7 @@ final class RmsNorm {
       FloatVector v = x.load(at + j);
       squares = v.fma(v, squares);
     }
-    float sum = squares.reduceLanes(VectorOperators.ADD);
+    float sum = Lanes.sum(squares);
     for (; j < width; j++) {
       sum += x.get(at + j) * x.get(at + j);
     }
@@ -101,7 +100,7 @@ final class RmsNorm {
       dots = product.fma(gain.load(j), dots);
       gainGradient.store(gainAt + j, product.mul(r).add(gainGradient.load(gainAt + j)));
     }
-    float dot = dots.reduceLanes(VectorOperators.ADD);
+    float dot = Lanes.sum(dots);
     for (; j < width; j++) {
       float product = dy.get(at + j) * x.get(at + j);
       dot += product * gain.get(j);

@@ -4,7 +4,6 @@ import static caravan.model.engine.Buffer.LANES;
 import static caravan.model.engine.Buffer.WIDTH;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * The gated activation of the feed-forward layer (Shazeer 2020, arXiv 2002.05202).
@@ -28,7 +27,7 @@ final class SwiGlu {
       int j = 0;
       for (; j < bound; j += WIDTH) {
         FloatVector gate = gateUp.load(gateAt + j);
-        FloatVector onePlus = gate.neg().lanewise(VectorOperators.EXP).add(1f);
+        FloatVector onePlus = Lanes.exp(gate.neg()).add(1f);
         out.store(at + j, gate.div(onePlus).mul(gateUp.load(upAt + j)));
       }
       for (; j < inter; j++) {
@@ -55,7 +54,7 @@ final class SwiGlu {
         FloatVector gate = gateUp.load(gateAt + j);
         FloatVector up = gateUp.load(upAt + j);
         FloatVector dOut = dOutThenOut.load(at + j);
-        FloatVector s = one.div(gate.neg().lanewise(VectorOperators.EXP).add(1f));
+        FloatVector s = one.div(Lanes.exp(gate.neg()).add(1f));
         FloatVector silu = gate.mul(s);
         dOutThenOut.store(at + j, silu.mul(up));
         dGateUp.store(upAt + j, dOut.mul(silu));
