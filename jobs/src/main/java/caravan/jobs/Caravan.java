@@ -27,6 +27,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       TrainTokenizerJob.class,
       TokenizeJob.class,
       PretrainJob.class,
+      SftJob.class,
       EvaluateJob.class,
       GenerateJob.class,
       ImportJob.class,

@@ -27,8 +27,6 @@ final class EvaluateJob extends Job<EvaluateConfig> {
   /** Kind of an evaluation's output in its manifest. */
   static final String KIND = "evaluation";
 
-  private static final int REFUSED = 3;
-
   EvaluateJob() {
     super(EvaluateConfig.class);
   }
@@ -40,13 +38,13 @@ final class EvaluateJob extends Job<EvaluateConfig> {
     Evaluation evaluation = evaluation(config, hadoop, output);
     System.out.print(evaluation.markdown());
     if (!config.gate().isActive()) {
-      return 0;
+      return Caravan.DONE;
     }
     Gate gate = Gate.of(config.gate(), evaluation, baseline(config, hadoop));
     new Storage(hadoop).writeAtomically(new Path(output, Gate.FILE), Json.bytes(gate));
     System.out.printf("%ngate: %s%n", gate.decision());
     gate.reasons().forEach(reason -> System.out.println("  " + reason.text()));
-    return config.gate().exit() && !gate.passes() ? REFUSED : 0;
+    return config.gate().exit() && !gate.passes() ? Caravan.REFUSED : Caravan.DONE;
   }
 
   private Evaluation evaluation(EvaluateConfig config, Configuration hadoop, Path output) {

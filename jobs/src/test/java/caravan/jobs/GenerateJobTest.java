@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import caravan.jobs.CommandLine.Said;
 import caravan.jobs.chat.ChatTemplate;
 import caravan.jobs.chat.Conversation;
+import caravan.model.LlamaConfig;
 import caravan.model.engine.CpuEngine;
 import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.TokenBatch;
@@ -13,7 +14,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -57,10 +60,10 @@ class GenerateJobTest {
 
     int[] ids = sequence.toArray();
     int[] targets = new int[ids.length];
-    java.util.Arrays.fill(targets, TokenBatch.IGNORED);
+    Arrays.fill(targets, TokenBatch.IGNORED);
     System.arraycopy(ids, prompt, targets, prompt - 1, ids.length - prompt);
     try (LoadedModel model =
-        LoadedModel.open(checkpoint, java.util.Optional.empty(), "cpu", 1, new Configuration())) {
+        LoadedModel.open(checkpoint, Optional.empty(), "cpu", 1, new Configuration())) {
       LlamaEngine engine = new CpuEngine(model.config(), 1);
       boolean[] greedy =
           engine
@@ -152,7 +155,7 @@ class GenerateJobTest {
 
   @Test
   void aTokenizerThatTheModelHasNoEmbeddingsForIsRefused() {
-    var small = new caravan.model.LlamaConfig(32, 64, 1, 4, 4, 8, 300, 96, 10000, 1e-5, true);
+    var small = new LlamaConfig(32, 64, 1, 4, 4, 8, 300, 96, 10000, 1e-5, true);
     String other =
         TinyModel.write(
             folder.resolve("small"),

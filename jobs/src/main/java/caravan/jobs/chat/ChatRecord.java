@@ -5,19 +5,18 @@ public sealed interface ChatRecord {
   /** The record's own id, or file and position. */
   String id();
 
+  /** The record as it lies in the file, for repair by hand. */
+  String raw();
+
   /** A conversation without {@link Conversation#defect}. */
-  record Readable(Conversation conversation) implements ChatRecord {
+  record Readable(Conversation conversation, String raw) implements ChatRecord {
     @Override
     public String id() {
       return conversation.id();
     }
   }
 
-  /**
-   * A record that cannot be used.
-   *
-   * @param raw the record as it lies in the file, for repair by hand
-   */
+  /** A record that cannot be used. */
   record Broken(String id, Defect defect, String raw) implements ChatRecord {}
 
   /** Broken when the conversation has a defect. */
@@ -25,6 +24,6 @@ public sealed interface ChatRecord {
     return conversation
         .defect()
         .<ChatRecord>map(defect -> new Broken(conversation.id(), defect, raw))
-        .orElseGet(() -> new Readable(conversation));
+        .orElseGet(() -> new Readable(conversation, raw));
   }
 }

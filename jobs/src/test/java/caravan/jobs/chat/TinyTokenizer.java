@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -84,10 +85,7 @@ public final class TinyTokenizer {
         }
       }
       String best =
-          pairs.entrySet().stream()
-              .max(java.util.Map.Entry.comparingByValue())
-              .orElseThrow()
-              .getKey();
+          pairs.entrySet().stream().max(Map.Entry.comparingByValue()).orElseThrow().getKey();
       words.forEach(word -> merge(word, Arrays.asList(best.split(" "))));
       pieces.add(best.replace(" ", ""));
     }

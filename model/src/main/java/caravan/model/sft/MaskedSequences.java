@@ -58,6 +58,7 @@ public final class MaskedSequences {
   private final TooLong tooLong;
   private final List<int[]> ids = new ArrayList<>();
   private final List<int[]> targets = new ArrayList<>();
+  private final List<List<Integer>> rowExamples = new ArrayList<>();
   private final List<Integer> fills = new ArrayList<>();
   private int examples;
   private int truncated;
@@ -124,13 +125,14 @@ public final class MaskedSequences {
       droppedUntrained++;
     } else {
       truncated += fits ? 0 : 1;
-      place(example.ids(), target, length);
+      rowExamples.get(place(example.ids(), target, length)).add(examples - 1);
     }
     trainedTokens += trained;
     cutTrainedTokens += example.trainedTokens() - trained;
   }
 
-  private void place(int[] from, int[] target, int length) {
+  /** Returns the row. */
+  private int place(int[] from, int[] target, int length) {
     int row = -1;
     if (rows == Rows.PACKED) {
       for (int r = Math.max(0, fills.size() - OPEN_ROWS); r < fills.size() && row < 0; r++) {
@@ -147,11 +149,13 @@ public final class MaskedSequences {
       Arrays.fill(emptyTargets, TokenBatch.IGNORED);
       ids.add(emptyIds);
       targets.add(emptyTargets);
+      rowExamples.add(new ArrayList<>());
       fills.add(0);
     }
     System.arraycopy(from, 0, ids.get(row), fills.get(row), length);
     System.arraycopy(target, 0, targets.get(row), fills.get(row), length);
     fills.set(row, fills.get(row) + length);
+    return row;
   }
 
   public Counts counts() {
@@ -168,6 +172,11 @@ public final class MaskedSequences {
   /** Number of rows. */
   public int size() {
     return ids.size();
+  }
+
+  /** Which examples lie in a row, by their places in the list that was given, in row order. */
+  public List<Integer> examples(int row) {
+    return List.copyOf(rowExamples.get(row));
   }
 
   /** [seq] ids of a row. */

@@ -19,7 +19,7 @@ import org.apache.hadoop.fs.StreamCapabilities;
  * task may write it side by side, the last to commit wins. Where renaming is atomic it is written
  * under another name first; on S3 a file appears when its stream is closed.
  */
-final class HashedFile implements Closeable {
+public final class HashedFile implements Closeable {
   private final Storage storage;
   private final Path target;
   private final Path written;
@@ -32,7 +32,7 @@ final class HashedFile implements Closeable {
   /**
    * @param attempt names the writing attempt among those of the same file
    */
-  HashedFile(Storage storage, Path target, String attempt) throws IOException {
+  public HashedFile(Storage storage, Path target, String attempt) throws IOException {
     this.storage = storage;
     this.target = storage.qualify(target);
     this.written =
@@ -44,22 +44,22 @@ final class HashedFile implements Closeable {
     this.out = new BufferedOutputStream(new DigestOutputStream(file, digest), 1 << 16);
   }
 
-  void write(byte[] source) throws IOException {
+  public void write(byte[] source) throws IOException {
     write(source, 0, source.length);
   }
 
-  void write(byte[] source, int start, int length) throws IOException {
+  public void write(byte[] source, int start, int length) throws IOException {
     out.write(source, start, length);
     bytes += length;
   }
 
   /** Bytes written so far. */
-  long bytes() {
+  public long bytes() {
     return bytes;
   }
 
   /** Finishes the file and puts it in its place. */
-  Manifest.OutputFile commit(String relativePath) throws IOException {
+  public Manifest.OutputFile commit(String relativePath) throws IOException {
     out.close();
     closed = true;
     if (!written.equals(target)) storage.replace(written, target);

@@ -1,0 +1,27 @@
+package caravan.jobs;
+
+import caravan.jobs.chat.ChatConfig;
+import caravan.model.train.TrainConfig;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Settings of {@code sft}; reference.conf states each one's unit and range.
+ *
+ * @param input chat or instruction data
+ * @param checkpoint model to start from
+ */
+record SftConfig(
+    List<String> input,
+    String checkpoint,
+    Optional<String> tokenizer,
+    String output,
+    PretrainJob.Resume resume,
+    long seed,
+    ChatConfig sft,
+    TrainConfig train) {
+  /** Where the training sequences are written. */
+  String sequences() {
+    return output + "/sequences";
+  }
+}
