@@ -126,24 +126,28 @@ public final class Trainer {
    * @throws IllegalStateException when the loss is no longer finite
    */
   public Outcome run(BooleanSupplier stop, Consumer<Metrics> progress) {
-    if (metrics.lines().isEmpty()) {
-      metrics.add(new Metrics(0, 0, now(), null, null, null, null, null));
-      validate();
-      progress.accept(last());
-    }
-    while (step < config.steps() && !stop.getAsBoolean()) {
-      int before = step;
-      train(Math.min(config.averagingSteps(), config.steps() - step));
-      boolean ending = step == config.steps() || stop.getAsBoolean();
-      if (ending || due(before, config.validationSteps())) {
+    try {
+      if (metrics.lines().isEmpty()) {
+        metrics.add(new Metrics(0, 0, now(), null, null, null, null, null));
         validate();
+        progress.accept(last());
       }
-      if (ending || due(before, config.checkpointSteps())) {
-        save();
+      for (boolean stopping = false; step < config.steps() && !stopping; progress.accept(last())) {
+        int before = step;
+        train(Math.min(config.averagingSteps(), config.steps() - step));
+        stopping = stop.getAsBoolean();
+        boolean ending = step == config.steps() || stopping;
+        if (ending || due(before, config.validationSteps())) {
+          validate();
+        }
+        if (ending || due(before, config.checkpointSteps())) {
+          save();
+        }
       }
-      progress.accept(last());
+      return new Outcome(step >= config.steps(), step, store.path(step), validationLoss);
+    } finally {
+      WorkerGraphs.release();
     }
-    return new Outcome(step >= config.steps(), step, store.path(step), lastValidationLoss());
   }
 
   private boolean due(int before, int every) {
@@ -329,10 +333,6 @@ public final class Trainer {
 
   private Metrics last() {
     return metrics.lines().get(metrics.lines().size() - 1);
-  }
-
-  private double lastValidationLoss() {
-    return validationLoss;
   }
 
   private static double now() {

@@ -4,6 +4,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 
@@ -29,5 +30,17 @@ final class WorkerGraphs {
 
   static void giveBack(String configurationJson, ComputationGraph graph) {
     IDLE.computeIfAbsent(configurationJson, key -> new ConcurrentLinkedQueue<>()).add(graph);
+  }
+
+  /** Frees the idle graphs of this JVM: a driver with embedded workers goes on to other work. */
+  static void release() {
+    for (Queue<ComputationGraph> idle : IDLE.values()) {
+      for (ComputationGraph graph = idle.poll(); graph != null; graph = idle.poll()) {
+        for (Layer layer : graph.getLayers()) {
+          layer.close();
+        }
+        graph.close();
+      }
+    }
   }
 }

@@ -87,7 +87,7 @@ class TrainerSparkTest {
     new Trainer(spark, setup(whole, config)).run(() -> false, m -> {});
     List<Metrics> seen = new ArrayList<>();
     Trainer.Outcome stopped =
-        new Trainer(spark, setup(parts, config)).run(() -> seen.size() > 2, seen::add);
+        new Trainer(spark, setup(parts, config)).run(() -> seen.size() > 1, seen::add);
     assertThat(stopped.finished()).isFalse();
     assertThat(stopped.step()).isEqualTo(6);
     Trainer again = new Trainer(spark, setup(parts, config));
