@@ -15,6 +15,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 
 /**
@@ -26,6 +28,8 @@ import picocli.CommandLine.Command;
 final class EvaluateJob extends Job<EvaluateConfig> {
   /** Kind of an evaluation's output in its manifest. */
   static final String KIND = "evaluation";
+
+  private static final Logger log = LoggerFactory.getLogger(EvaluateJob.class);
 
   EvaluateJob() {
     super(EvaluateConfig.class);
@@ -58,12 +62,8 @@ final class EvaluateJob extends Job<EvaluateConfig> {
       String modelHash = model.sha256();
       List<Manifest.Input> inputs = inputs(config, modelHash, hadoop);
       String configHash = configHash(config, model);
-      Optional<Manifest> done = Manifest.find(hadoop, output);
-      if (!force()
-          && done.isPresent()
-          && done.get().inputs().equals(inputs)
-          && done.get().configHash().equals(configHash)) {
-        done.get().checkFiles(hadoop, output);
+      boolean upToDate = isUpToDate(output, inputs, configHash, hadoop);
+      if (upToDate && !force()) {
         System.err.println(output + ": valid, nothing to measure again");
         return readEvaluation(new Path(output, Evaluation.JSON_FILE), hadoop);
       }
@@ -71,6 +71,31 @@ final class EvaluateJob extends Job<EvaluateConfig> {
           new Evaluation(config.checkpoint(), modelHash, config.seed(), measured(config, model));
       write(evaluation, inputs, configHash, config, hadoop);
       return evaluation;
+    }
+  }
+
+  /**
+   * @throws IllegalArgumentException when the directory holds something else
+   */
+  private static boolean isUpToDate(
+      Path output, List<Manifest.Input> inputs, String configHash, Configuration hadoop) {
+    Optional<Manifest> done = Manifest.find(hadoop, output);
+    if (done.isPresent() && !done.get().kind().equals(KIND)) {
+      throw new IllegalArgumentException(
+          "output %s: holds %s, wanted an empty directory or an evaluation; choose another output"
+              .formatted(output, done.get().kind()));
+    }
+    if (done.isEmpty()
+        || !done.get().inputs().equals(inputs)
+        || !done.get().configHash().equals(configHash)) {
+      return false;
+    }
+    try {
+      done.get().checkFiles(hadoop, output);
+      return true;
+    } catch (IllegalArgumentException e) {
+      log.warn("the evaluation is damaged and made again: {}", e.getMessage());
+      return false;
     }
   }
 

@@ -243,6 +243,23 @@ class EvaluateJobTest {
   }
 
   @Test
+  void aDamagedEvaluationIsMadeAgainAndAForeignDirectoryIsLeftAlone() throws IOException {
+    evaluate("tokens=" + tokens);
+    byte[] first = Files.readAllBytes(Path.of(output, "eval.json"));
+    Files.writeString(Path.of(output, "eval.json"), "{}");
+
+    assertThat(evaluate("tokens=" + tokens).status()).isZero();
+    assertThat(Path.of(output, "eval.json")).hasBinaryContent(first);
+
+    output = tokens;
+    assertMistake(
+        evaluate("tokens=" + tokens),
+        "output "
+            + tokens
+            + ": holds tokens, wanted an empty directory or an evaluation; choose another output");
+  }
+
+  @Test
   void theGateDecidesAndARefusalIsStatusThreeWhenAsked() throws IOException {
     Said passed = evaluate("tokens=" + tokens, "gate.at-most.perplexity.loss=100");
     assertThat(passed.status()).isZero();

@@ -6,15 +6,22 @@ import caravan.jobs.CommandLine.Said;
 import caravan.jobs.chat.ChatTemplate;
 import caravan.jobs.chat.Conversation;
 import caravan.model.LlamaConfig;
+import caravan.model.checkpoint.Llama2c;
 import caravan.model.engine.CpuEngine;
 import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.TokenBatch;
+import caravan.pipeline.tokenize.SentencePieceModel;
 import caravan.pipeline.tokenize.TokenBuffer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
@@ -131,6 +138,46 @@ class GenerateJobTest {
   void noTokensAreGeneratedWhenNoneAreAskedFor() throws IOException {
     assertThat(json(generate("--json", "prompt=the", "max-tokens=0")).toString())
         .isEqualTo("{\"ids\":[],\"text\":\"\"}");
+  }
+
+  @Test
+  void aLlama2cModelWithItsTokenizerSaysTheSame() throws IOException {
+    String model = folder.resolve("model.bin").toString();
+    Path tokenizer = Files.write(folder.resolve("tokenizer.bin"), llama2cTokenizer());
+    try (LoadedModel loaded =
+        LoadedModel.open(checkpoint, Optional.empty(), "cpu", 1, new Configuration())) {
+      Llama2c.write(model, new Configuration(), loaded.checkpoint());
+    }
+
+    for (String prompt : List.of("the sky", "天空 🚚", "")) {
+      Said llama2c =
+          CommandLine.run(
+              "generate",
+              "--json",
+              "checkpoint=" + model,
+              "tokenizer=" + tokenizer,
+              "prompt=" + prompt,
+              "max-tokens=12",
+              "temperature=0",
+              "generate.threads=1");
+      assertThat(json(llama2c))
+          .isEqualTo(
+              json(generate("--json", "prompt=" + prompt, "max-tokens=12", "temperature=0")));
+    }
+  }
+
+  /** {@link TinyModel#TOKENIZER} as llama2.c's tokenizer.py writes it. */
+  private static byte[] llama2cTokenizer() {
+    ByteBuffer file = ByteBuffer.allocate(1 << 16).order(ByteOrder.LITTLE_ENDIAN).putInt(16);
+    for (SentencePieceModel.Piece piece : TinyModel.TOKENIZER.model().pieces()) {
+      String text =
+          piece.type() == SentencePieceModel.PieceType.CONTROL
+              ? "\n" + piece.text() + "\n"
+              : piece.text().replace('\u2581', ' ');
+      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+      file.putFloat(piece.score()).putInt(bytes.length).put(bytes);
+    }
+    return Arrays.copyOf(file.array(), file.position());
   }
 
   @Test

@@ -49,7 +49,8 @@ public final class ChatReader {
    * @param in the file's bytes; the caller closes it after the last record
    * @param file its name, from which the kind and the records' ids come
    * @throws IllegalArgumentException when the file as a whole is not what its name says: another
-   *     kind, no {@code text} column, an array that is not JSON (then from the iterator)
+   *     kind, no {@code text} column; from the iterator when the rest of the file is lost: an array
+   *     that is not JSON, a quote that is not closed
    */
   public static Iterator<ChatRecord> read(InputStream in, String file) {
     ChatReader reader = new ChatReader(file);
@@ -85,12 +86,17 @@ public final class ChatReader {
   }
 
   private ChatRecord csvRecord(CsvRows.Row row, int columns, int textColumn) {
+    if (row.form() == CsvRows.Form.UNCLOSED_QUOTE) {
+      throw new IllegalArgumentException(
+          "%s: a quote in the row that begins at line %,d is not closed before the file's end; repair the file"
+              .formatted(file, row.line()));
+    }
     return record(
         row.raw(),
         id -> {
-          if (!row.wellFormed()) {
+          if (row.form() == CsvRows.Form.STRAY_QUOTE) {
             throw new UnreadableRecordException(
-                "bad_csv", "a quote is not closed, or not doubled inside a quoted field");
+                "bad_csv", "a quote inside a quoted field is not doubled");
           }
           if (row.fields().size() != columns) {
             throw new UnreadableRecordException(

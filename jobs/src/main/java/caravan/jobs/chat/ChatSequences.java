@@ -111,6 +111,12 @@ public final class ChatSequences {
 
   private Manifest write(Inputs inputs, Path directory) {
     Storage storage = new Storage(hadoop);
+    Optional<Manifest> found = Manifest.find(hadoop, directory);
+    if (found.isPresent() && !found.get().kind().equals(KIND)) {
+      throw new IllegalArgumentException(
+          "%s: holds %s, wanted nothing or chat sequences; choose another output"
+              .formatted(directory, found.get().kind()));
+    }
     storage.delete(new Path(directory, Manifest.FILE_NAME));
     FOLDERS.forEach(folder -> storage.delete(new Path(directory, folder)));
     List<ChatFileTask.Done> files = run(inputs, directory);

@@ -15,18 +15,28 @@ import java.util.NoSuchElementException;
  */
 final class CsvRows implements Iterator<CsvRows.Row> {
   /**
+   * @param line of its first character, from 1
    * @param raw the row as it lies in the file
-   * @param wellFormed false when a quote is not closed before the file's end or text follows a
-   *     closing quote
+   * @param form whether the quotes are as they should be
    */
-  record Row(List<String> fields, String raw, boolean wellFormed) {}
+  record Row(List<String> fields, long line, String raw, Form form) {}
+
+  /** What can be wrong with a row's quotes. */
+  enum Form {
+    SOUND,
+    /** Text follows a closing quote: a quote inside the field was not doubled. */
+    STRAY_QUOTE,
+    /** The file ended inside quotes: where the next row would begin cannot be known. */
+    UNCLOSED_QUOTE
+  }
 
   private static final int END = -1;
 
   private final Reader in;
   private final StringBuilder raw = new StringBuilder();
   private int ahead;
-  private boolean wellFormed;
+  private Form form;
+  private long line = 1;
 
   /**
    * @param in buffered text
@@ -48,14 +58,15 @@ final class CsvRows implements Iterator<CsvRows.Row> {
       throw new NoSuchElementException("no row after the last");
     }
     raw.setLength(0);
-    wellFormed = true;
+    form = Form.SOUND;
+    long firstLine = line;
     List<String> fields = new ArrayList<>();
     fields.add(field());
     while (ahead == ',') {
       take();
       fields.add(field());
     }
-    Row row = new Row(fields, raw.toString(), wellFormed);
+    Row row = new Row(fields, firstLine, raw.toString(), form);
     skipEmptyLines();
     return row;
   }
@@ -68,7 +79,7 @@ final class CsvRows implements Iterator<CsvRows.Row> {
       takeQuoted(value);
     }
     while (ahead != ',' && ahead != '\n' && ahead != '\r' && ahead != END) {
-      wellFormed &= !quoted;
+      form = quoted && form == Form.SOUND ? Form.STRAY_QUOTE : form;
       value.append((char) take());
     }
     return value.toString();
@@ -86,7 +97,7 @@ final class CsvRows implements Iterator<CsvRows.Row> {
       }
       value.append((char) c);
     }
-    wellFormed = false;
+    form = Form.UNCLOSED_QUOTE;
   }
 
   private void skipEmptyLines() {
@@ -104,6 +115,7 @@ final class CsvRows implements Iterator<CsvRows.Row> {
 
   private int read() {
     try {
+      line += ahead == '\n' ? 1 : 0;
       return in.read();
     } catch (IOException e) {
       throw new UncheckedIOException(e);

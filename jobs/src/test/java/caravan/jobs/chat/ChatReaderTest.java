@@ -97,12 +97,11 @@ class ChatReaderTest {
             5,<s>Human: q</s>
             6,<s>Human: q</s><s>Human: r</s><s>Assistant: a</s>
             7,<s>Human: q</s><s>Assistant:  </s>
-            8,"<s>Human: q</s>
             """);
 
-    assertThat(records).hasSize(8);
+    assertThat(records).hasSize(7);
     assertThat(messages(records.get(0))).hasSize(2);
-    assertThat(records.subList(1, 8))
+    assertThat(records.subList(1, 7))
         .extracting(ChatReaderTest::defect)
         .containsExactly(
             new Defect(
@@ -110,12 +109,29 @@ class ChatReaderTest {
                 "at character 0: got `question: q answer: a`, wanted `<s>Human: …</s>` or"
                     + " `<s>Assistant: …</s>`"),
             new Defect("bad_csv", "got 1 fields, the header has 2"),
-            new Defect("bad_csv", "a quote is not closed, or not doubled inside a quoted field"),
+            new Defect("bad_csv", "a quote inside a quoted field is not doubled"),
             new Defect("no_answer", "1 messages and no assistant's among them"),
             new Defect("turns_out_of_order", "message 2 is Human, wanted Assistant"),
-            new Defect("empty_turn", "message 2 of 2 has no text"),
-            new Defect("bad_csv", "a quote is not closed, or not doubled inside a quoted field"));
+            new Defect("empty_turn", "message 2 of 2 has no text"));
     assertThat(((Broken) records.get(1)).raw()).isEqualTo("2,question: q answer: a");
+  }
+
+  @Test
+  void aQuoteThatIsNotClosedIsRefusedBecauseItSwallowsEveryLaterRow() {
+    String text =
+        """
+        text
+        "<s>Human: q
+        </s><s>Assistant: a</s>"
+        "<s>Human: q</s>
+        <s>Human: q</s><s>Assistant: a</s>
+        """;
+
+    assertThatThrownBy(() -> read("a.csv", text))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "a.csv: a quote in the row that begins at line 4 is not closed before the file's end;"
+                + " repair the file");
   }
 
   @Test
