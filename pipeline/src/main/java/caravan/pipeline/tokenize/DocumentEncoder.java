@@ -37,17 +37,13 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
 
   private static final long serialVersionUID = 1;
 
-  private final Broadcast<SentencePieceTokenizer> tokenizer;
+  private final Broadcast<byte[]> model;
   private final TokenType dtype;
   private final TokenizeConfig config;
   private final long seed;
 
-  DocumentEncoder(
-      Broadcast<SentencePieceTokenizer> tokenizer,
-      TokenType dtype,
-      TokenizeConfig config,
-      long seed) {
-    this.tokenizer = tokenizer;
+  DocumentEncoder(Broadcast<byte[]> model, TokenType dtype, TokenizeConfig config, long seed) {
+    this.model = model;
     this.dtype = dtype;
     this.config = config;
     this.seed = seed;
@@ -55,12 +51,13 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
 
   @Override
   public Iterator<Row> call(Iterator<Row> documents) {
+    Tokenizer tokenizer = SentencePieceTokenizer.of(model.value(), "tokenizer");
     TokenBuffer ids = new TokenBuffer();
     scala.collection.Iterator<Row> rows = JavaConverters.asScalaIterator(documents);
-    return JavaConverters.asJavaIterator(rows.map(document -> encode(document, ids)));
+    return JavaConverters.asJavaIterator(rows.map(document -> encode(document, tokenizer, ids)));
   }
 
-  private Row encode(Row document, TokenBuffer ids) {
+  private Row encode(Row document, Tokenizer tokenizer, TokenBuffer ids) {
     String id = document.getAs("id");
     String source = document.getAs("source");
     String text = document.getAs("text");
@@ -77,15 +74,14 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
         id,
         content,
         (long) utf8.length,
-        tokens(text, ids));
+        tokens(text, tokenizer, ids));
   }
 
-  private byte[] tokens(String text, TokenBuffer ids) {
-    SentencePieceTokenizer encoder = tokenizer.value();
+  private byte[] tokens(String text, Tokenizer tokenizer, TokenBuffer ids) {
     ids.clear();
-    ids.add(encoder.bosId());
-    encoder.encodeTo(text, ids);
-    if (config.eos()) ids.add(encoder.eosId());
+    ids.add(tokenizer.bosId());
+    tokenizer.encodeTo(text, ids);
+    if (config.eos()) ids.add(tokenizer.eosId());
     byte[] tokens = new byte[Math.multiplyExact(ids.size(), dtype.bytes())];
     for (int i = 0; i < ids.size(); i++) dtype.put(tokens, i * dtype.bytes(), ids.get(i));
     return tokens;

@@ -128,8 +128,9 @@ public final class TokenizeStage {
     refuseForeignDirectory(directory);
     storage.delete(new Path(directory, Manifest.FILE_NAME));
     FOLDERS.forEach(folder -> storage.delete(new Path(directory, folder)));
-    Broadcast<SentencePieceTokenizer> shared =
-        JavaSparkContext.fromSparkContext(spark.sparkContext()).broadcast(tokenizer);
+    // Bytes, because they cross under any spark.serializer; executors keep one tokenizer each.
+    Broadcast<byte[]> shared =
+        JavaSparkContext.fromSparkContext(spark.sparkContext()).broadcast(tokenizer.toBytes());
     Dataset<Row> encoded = encode(documents, shared).persist(StorageLevel.DISK_ONLY());
     try {
       EncodedTotals totals = EncodedTotals.of(encoded, dtype);
@@ -150,7 +151,7 @@ public final class TokenizeStage {
     }
   }
 
-  private Dataset<Row> encode(Dataset<Row> documents, Broadcast<SentencePieceTokenizer> shared) {
+  private Dataset<Row> encode(Dataset<Row> documents, Broadcast<byte[]> shared) {
     return documents
         .select("id", "source", "text")
         .mapPartitions(
