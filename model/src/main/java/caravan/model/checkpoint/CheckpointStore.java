@@ -178,6 +178,15 @@ public final class CheckpointStore {
     return surplus;
   }
 
+  /**
+   * Deletes every checkpoint: a training that starts over must not be taken for the earlier one.
+   */
+  public void clear() {
+    checkpoints.delete(LATEST);
+    checkpoints.delete(BEST);
+    allSteps().forEach(step -> folder(step).delete());
+  }
+
   private void point(String file, long step) {
     checkpoints.replace(file, (name(step) + "\n").getBytes(StandardCharsets.UTF_8));
   }

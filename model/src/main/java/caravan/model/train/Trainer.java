@@ -38,7 +38,8 @@ public final class Trainer {
    * @param data training sequences
    * @param validation held-out sequences, where there are any
    * @param base model to start from instead of random weights; its shape is {@code model}
-   * @param resume go on from the newest checkpoint in {@code output} if there is one
+   * @param resume go on from the newest checkpoint in {@code output} if there is one; else the
+   *     checkpoints there are deleted
    * @param output directory, local or s3a
    * @param fingerprint identifies the training data; a run resumes only on the same data
    * @param specialTokens for the checkpoints
@@ -107,6 +108,8 @@ public final class Trainer {
     setup.base().ifPresent(base -> copy(base, pointer(initial.params()), initial.numParams()));
     if (setup.resume()) {
       store.latest().ifPresent(found -> restore(found, initial));
+    } else {
+      store.clear();
     }
     master = new AveragingMaster(config.workers(), config.batchSequences(), setup.seed());
     graph = new SparkComputationGraph(spark, initial, master);

@@ -162,6 +162,29 @@ class TrainerSparkTest {
   }
 
   @Test
+  void startingOverForgetsTheEarlierCheckpoints(@TempDir Path output) {
+    new Trainer(spark, setup(output, config(6, 1, 3))).run(() -> false, m -> {});
+    Trainer.Setup once = setup(output, config(3, 2, 3));
+    Trainer.Setup over =
+        new Trainer.Setup(
+            MODEL,
+            once.config(),
+            3,
+            DATA,
+            once.validation(),
+            Optional.empty(),
+            false,
+            once.output(),
+            "pattern",
+            once.specialTokens(),
+            Map.of());
+    assertThat(new Trainer(spark, over).run(() -> false, m -> {}).step()).isEqualTo(3);
+    assertThat(new CheckpointStore(output.toString(), new Configuration()).steps())
+        .containsExactly(3L);
+    assertThat(losses(output)).hasSize(4);
+  }
+
+  @Test
   void aLossThatIsNoNumberStopsTheTraining(@TempDir Path output) {
     TrainConfig wild =
         new TrainConfig(
