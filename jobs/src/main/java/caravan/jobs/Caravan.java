@@ -50,6 +50,11 @@ public final class Caravan {
     System.exit(run(args));
   }
 
+  /** The root of the commands. */
+  static Object command() {
+    return new Caravan();
+  }
+
   private static PrintStream utf8(FileDescriptor file) {
     return new PrintStream(new FileOutputStream(file), true, StandardCharsets.UTF_8);
   }
@@ -57,7 +62,7 @@ public final class Caravan {
   /** Runs one command in this JVM and returns its exit status. */
   static int run(String... args) {
     CommandLine commandLine =
-        new CommandLine(new Caravan())
+        new CommandLine(command())
             .setParameterExceptionHandler(Caravan::misused)
             .setExecutionExceptionHandler(Caravan::failed);
     if (args.length == 0) {

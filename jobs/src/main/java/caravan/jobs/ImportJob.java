@@ -3,13 +3,11 @@ package caravan.jobs;
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.model.checkpoint.Llama2c;
-import caravan.pipeline.Storage;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
 import picocli.CommandLine.Command;
 
 /** Brings another program's model in: checked, and written as our checkpoints are. */
@@ -45,15 +43,15 @@ final class ImportJob extends Job<ImportJob.Config> {
   }
 
   private static Checkpoint withTokenizer(Checkpoint model, String file, Configuration hadoop) {
-    byte[] bytes = new Storage(hadoop).read(new Path(file));
-    int pieces = SentencePieceTokenizer.of(bytes, file).vocabSize();
+    SentencePieceTokenizer tokenizer = Tokenizers.read(file, hadoop);
+    int pieces = tokenizer.vocabSize();
     if (pieces > model.config().vocabSize()) {
       throw new IllegalArgumentException(
           "tokenizer %s: %,d pieces, but the model has embeddings for %,d; give the model's own tokenizer"
               .formatted(file, pieces, model.config().vocabSize()));
     }
     Map<String, byte[]> files = new HashMap<>(model.tokenizerFiles());
-    files.put("tokenizer.model", bytes);
+    files.put(Tokenizers.FILE, tokenizer.toBytes());
     return Checkpoint.ofModel(model.config(), model.specialTokens(), model.parameters(), files);
   }
 }

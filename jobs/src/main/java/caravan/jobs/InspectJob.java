@@ -34,7 +34,11 @@ import picocli.CommandLine.Command;
     name = "inspect",
     description = "any output of ours (input=…) → what it is, counts, sizes, health, first rows")
 final class InspectJob extends Job<InspectJob.Config> {
+  /** Code points of a document that are shown. */
   private static final int EXCERPT = 160;
+
+  /** Input files that are named. */
+  private static final int INPUTS = 5;
 
   record Config(String input, int rows) {}
 
@@ -70,13 +74,20 @@ final class InspectJob extends Job<InspectJob.Config> {
         "%s: %s, %,d files, %,d bytes", directory, manifest.kind(), manifest.files().size(), bytes);
     manifest.counts().forEach((name, count) -> line("  %s: %,d", name, count));
     line("  content hash: %s", manifest.contentHash());
-    manifest.inputs().forEach(in -> line("  made from %s (%,d bytes)", in.path(), in.size()));
+    manifest.inputs().stream()
+        .limit(INPUTS)
+        .forEach(in -> line("  made from %s (%,d bytes)", in.path(), in.size()));
+    if (manifest.inputs().size() > INPUTS) {
+      line("  and from %,d more files", manifest.inputs().size() - INPUTS);
+    }
     manifest.checkHashes(hadoop, directory);
     line("  every file has the length and SHA-256 that the manifest says");
     if (manifest.kind().equals(Manifest.DOCUMENTS)) {
       documents(config, manifest);
     } else if (manifest.kind().equals(Manifest.TOKENS)) {
       tokens(config, TokenManifest.of(manifest), hadoop);
+    } else if (manifest.kind().equals(Manifest.TOKENIZER)) {
+      tokenizer(Tokenizers.read(config.input(), hadoop), config.rows());
     }
   }
 

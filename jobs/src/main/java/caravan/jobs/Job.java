@@ -62,6 +62,10 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
     this.configType = configType;
   }
 
+  final Class<C> configType() {
+    return configType;
+  }
+
   /**
    * The work.
    *

@@ -8,6 +8,9 @@ import java.util.stream.Collectors;
 
 /** The lines that say what a command did. */
 final class Summary {
+  /** Drop reasons that are named, the most frequent first. */
+  private static final int REASONS = 5;
+
   private Summary() {}
 
   static void print(StageOutput.Result result, String output) {
@@ -15,8 +18,11 @@ final class Summary {
     String dropped =
         report.droppedByReason().entrySet().stream()
             .sorted(Comparator.comparing(e -> -e.getValue().documents()))
+            .limit(REASONS)
             .map(e -> "%s %,d".formatted(e.getKey(), e.getValue().documents()))
             .collect(Collectors.joining(", "));
+    int others = report.droppedByReason().size() - REASONS;
+    String more = others > 0 ? " and %d more reasons, in report.json".formatted(others) : "";
     System.out.printf(
         "%s: %skept %,d of %,d documents (%,d characters) in %s%s%n",
         report.stage(),
@@ -25,18 +31,18 @@ final class Summary {
         report.input().documents(),
         report.kept().characters(),
         output,
-        dropped.isEmpty() ? "" : "; dropped: " + dropped);
+        dropped.isEmpty() ? "" : "; dropped: " + dropped + more);
   }
 
   /**
-   * @param what the counts, in the order to print them
+   * @param counts what was made, in the order to print it
    */
-  static void print(String command, boolean upToDate, Map<String, Long> what, String output) {
+  static void print(String command, boolean upToDate, Map<String, Long> counts, String output) {
     System.out.printf(
         "%s: %s%s in %s%n",
         command,
         upToDate ? "up to date: " : "",
-        what.entrySet().stream()
+        counts.entrySet().stream()
             .map(e -> "%,d %s".formatted(e.getValue(), e.getKey()))
             .collect(Collectors.joining(", ")),
         output);

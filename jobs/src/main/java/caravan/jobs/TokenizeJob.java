@@ -5,7 +5,9 @@ import caravan.pipeline.read.ReadConfig;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
 import caravan.pipeline.tokenize.TokenizeConfig;
 import caravan.pipeline.tokenize.TokenizeStage;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 
@@ -39,12 +41,10 @@ final class TokenizeJob extends Job<TokenizeJob.Config> {
     TokenizeStage.Result result =
         new TokenizeStage(spark, tokenizer, config.tokenize(), config.seed())
             .run(corpus.inputs(), corpus.documents(), config.output(), force);
-    System.out.printf(
-        "tokenize: %s%,d documents, %,d tokens in %s%n",
-        result.upToDate() ? "up to date: " : "",
-        result.manifest().counts().get("documents"),
-        result.manifest().counts().get("tokens"),
-        config.output());
+    Map<String, Long> counts = new LinkedHashMap<>();
+    counts.put("documents", result.manifest().counts().get("documents"));
+    counts.put("tokens", result.manifest().counts().get("tokens"));
+    Summary.print("tokenize", result.upToDate(), counts, config.output());
     return result.manifest();
   }
 }

@@ -4,6 +4,7 @@ import caravan.pipeline.read.ReadConfig;
 import caravan.pipeline.tokenize.TokenizerConfig;
 import caravan.pipeline.tokenize.TrainTokenizerStage;
 import java.util.List;
+import java.util.Map;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 
@@ -36,10 +37,7 @@ final class TrainTokenizerJob extends Job<TrainTokenizerJob.Config> {
     TrainTokenizerStage.Result result =
         new TrainTokenizerStage(spark, config.trainTokenizer(), config.seed())
             .run(corpus.inputs(), corpus.documents(), config.output(), force);
-    System.out.printf(
-        "train-tokenizer: %s%,d pieces in %s%n",
-        result.upToDate() ? "up to date: " : "",
-        result.manifest().counts().get("pieces"),
-        config.output());
+    Map<String, Long> counts = Map.of("pieces", result.manifest().counts().get("pieces"));
+    Summary.print("train-tokenizer", result.upToDate(), counts, config.output());
   }
 }

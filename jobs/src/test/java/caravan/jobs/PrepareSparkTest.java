@@ -1,0 +1,269 @@
+package caravan.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import caravan.jobs.CommandLine.Said;
+import caravan.pipeline.Json;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The road from raw text to a trained checkpoint by the commands that users type. */
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class PrepareSparkTest {
+  private static final String CORPUS =
+      Path.of(System.getProperty("caravan.root"), "airflow/tests/corpus/road.jsonl").toString();
+  private static final String[] SPARK = {
+    "--master", "local[2]", "spark.sql.shuffle.partitions=2", "spark.default.parallelism=2"
+  };
+  private static final String[] SMALL = {
+    "train.steps=4",
+    "train.averaging-steps=2",
+    "train.batch-sequences=2",
+    "train.sequence-length=32",
+    "train.warmup-steps=0",
+    "train.checkpoint-steps=2",
+    "train.validation-steps=2",
+    "model.hidden-size=32",
+    "model.intermediate-size=64",
+    "model.num-hidden-layers=1",
+    "model.num-attention-heads=2",
+    "model.num-key-value-heads=1"
+  };
+
+  @TempDir static Path work;
+
+  private static Said run(String command, String... settings) {
+    return CommandLine.run(
+        Stream.of(Stream.of(command), Stream.of(SPARK), Stream.of(settings))
+            .flatMap(s -> s)
+            .toArray(String[]::new));
+  }
+
+  private static Said pretrain(String output, String... settings) {
+    return run(
+        "pretrain",
+        Stream.of(
+                Stream.of("tokens=" + work.resolve("tokens"), "output=" + work.resolve(output)),
+                Stream.of(SMALL),
+                Stream.of(settings))
+            .flatMap(s -> s)
+            .toArray(String[]::new));
+  }
+
+  private static JsonNode json(String file) throws IOException {
+    return Json.MAPPER.readTree(work.resolve(file).toFile());
+  }
+
+  private static void isRefused(Said said, String... parts) {
+    assertThat(said.err()).contains(parts).doesNotContain("\tat ");
+    assertThat(said.status()).as(said.err()).isEqualTo(2);
+  }
+
+  @Test
+  @Order(1)
+  void prepareMakesShardsFromRawTextAndSkipsWhatIsValid() throws IOException {
+    String[] settings = {
+      "input=" + CORPUS,
+      "output=" + work,
+      "vocab-size=900",
+      "id-field=id",
+      "tokenize.validation-fraction=0.2"
+    };
+    Said first = run("prepare", settings);
+    assertThat(first.status()).as(first.err()).isZero();
+    assertThat(first.out())
+        .contains("clean: kept ", "dedup: kept ", "train-tokenizer: 900 pieces", " tokens in ");
+    String hash = json("tokens/manifest.json").get("contentHash").asText();
+    Said second = run("prepare", settings);
+    assertThat(second.status()).isZero();
+    assertThat(second.out().lines())
+        .hasSize(4)
+        .allSatisfy(line -> assertThat(line).contains(": up to date: "));
+    Said forced =
+        run(
+            "prepare",
+            Stream.concat(Stream.of("--force"), Stream.of(settings)).toArray(String[]::new));
+    assertThat(forced.out()).doesNotContain("up to date");
+    assertThat(json("tokens/manifest.json").get("contentHash").asText()).isEqualTo(hash);
+  }
+
+  @Test
+  @Order(2)
+  void inspectTellsWhatEachOutputIs() {
+    assertThat(run("inspect", "input=" + work.resolve("clean")).out())
+        .contains("documents, ", "language en: kept", "language zh: kept", "] road ");
+    assertThat(run("inspect", "input=" + work.resolve("tokens")).out())
+        .contains("uint16 ids below 900", "train/shard-00000: ", "ids, [1, ");
+    assertThat(run("inspect", "input=" + work.resolve("tokenizer")).out())
+        .contains("SentencePiece tokenizer: 900 pieces", "  0: <unk>");
+  }
+
+  @Test
+  @Order(3)
+  void pretrainMakesACheckpointWithItsReportAndGoesOnWhereItStopped() throws IOException {
+    Said first = pretrain("pretrain", "bigram=true");
+    assertThat(first.status()).as(first.err()).isZero();
+    assertThat(first.out()).contains("pretrain: 4 of 4 steps, validation loss ", " (bigram: ");
+    assertThat(work.resolve("pretrain/checkpoints/step-00000004/tokenizer.model"))
+        .hasSameBinaryContentAs(work.resolve("tokenizer/tokenizer.model"));
+    assertThat(work.resolve("pretrain/report.html")).content().contains("bigram", "<polyline");
+    assertThat(json("pretrain/bigram.json").at("/baseline/loss").asDouble()).isPositive();
+    Said second = pretrain("pretrain", "bigram=true");
+    assertThat(second.out()).contains("pretrain: up to date: 4 of 4 steps");
+    Said longer = pretrain("pretrain", "train.steps=6");
+    assertThat(longer.out())
+        .contains("pretrain: going on after step 4 of 6", "pretrain: 6 of 6 steps");
+    assertThat(run("inspect", "input=" + work.resolve("pretrain")).out())
+        .contains("checkpoints of steps [", "step 6, round 3", "finalNorm");
+  }
+
+  @Test
+  @Order(4)
+  void continuedPretrainingStartsFromTheBase() throws IOException {
+    Said said =
+        pretrain(
+            "continued",
+            "checkpoint=" + work.resolve("pretrain"),
+            "train.learning-rate=0",
+            "train.min-learning-rate=0");
+    assertThat(said.status()).as(said.err()).isZero();
+    double base = lastValidation("pretrain/metrics.jsonl");
+    assertThat(lastValidation("continued/metrics.jsonl")).isEqualTo(base);
+  }
+
+  private static double lastValidation(String file) throws IOException {
+    List<String> lines = Files.readAllLines(work.resolve(file));
+    return Json.MAPPER.readTree(lines.get(lines.size() - 1)).get("validation_loss").asDouble();
+  }
+
+  @Test
+  @Order(5)
+  void exportAndImportKeepTheModel() {
+    String bin = work.resolve("model.bin").toString();
+    assertThat(run("export", "checkpoint=" + work.resolve("pretrain"), "output=" + bin).status())
+        .isZero();
+    Said imported =
+        run(
+            "import",
+            "input=" + bin,
+            "output=" + work.resolve("imported"),
+            "tokenizer=" + work.resolve("tokenizer"));
+    assertThat(imported.status()).as(imported.err()).isZero();
+    String prompt = "prompt=The caravan";
+    Said before =
+        run(
+            "generate",
+            "--json",
+            "checkpoint=" + work.resolve("pretrain"),
+            prompt,
+            "temperature=0",
+            "max-tokens=8");
+    Said after =
+        run(
+            "generate",
+            "--json",
+            "checkpoint=" + work.resolve("imported"),
+            prompt,
+            "temperature=0",
+            "max-tokens=8");
+    assertThat(before.status()).as(before.err()).isZero();
+    assertThat(after.out()).isEqualTo(before.out());
+  }
+
+  @Test
+  @Order(6)
+  void aTokenizerOfAnotherModelIsRefused() throws IOException {
+    Said other =
+        run(
+            "train-tokenizer",
+            "input=" + work.resolve("dedup"),
+            "output=" + work.resolve("other"),
+            "vocab-size=850");
+    assertThat(other.status()).as(other.err()).isZero();
+    Said tokenized =
+        run(
+            "tokenize",
+            "input=" + work.resolve("dedup"),
+            "output=" + work.resolve("other-tokens"),
+            "tokenizer=" + work.resolve("other"));
+    assertThat(tokenized.status()).as(tokenized.err()).isZero();
+    isRefused(
+        run(
+            "pretrain",
+            "tokens=" + work.resolve("other-tokens"),
+            "checkpoint=" + work.resolve("pretrain"),
+            "output=" + work.resolve("never")),
+        "token shards: made with tokenizer sha256");
+    assertThat(work.resolve("never")).doesNotExist();
+  }
+
+  @Test
+  @Order(7)
+  void aCheckpointOfAnotherShapeIsNotResumedFrom() {
+    isRefused(
+        pretrain("pretrain", "model.hidden-size=64"),
+        "cannot resume from",
+        "model",
+        "resume=never");
+  }
+
+  @Test
+  @Order(8)
+  void aTruncatedShardIsRefused() throws IOException {
+    Path shard = work.resolve("tokens/train/shard-00000.bin");
+    byte[] whole = Files.readAllBytes(shard);
+    Files.write(shard, java.util.Arrays.copyOf(whole, whole.length - 2));
+    isRefused(pretrain("truncated"), "shard-00000.bin", "manifest says");
+    assertThat(work.resolve("truncated")).doesNotExist();
+    Files.write(shard, whole);
+  }
+
+  @Test
+  void missingAndEmptyInputIsRefused() throws IOException {
+    String output = "output=" + work.resolve("none");
+    isRefused(run("clean", "input=" + work.resolve("nowhere/*.jsonl"), output), "nowhere/*.jsonl");
+    Path empty = Files.writeString(work.resolve("empty.jsonl"), "");
+    isRefused(run("clean", "input=" + empty, output), "empty.jsonl", "empty");
+    assertThat(work.resolve("none/manifest.json")).doesNotExist();
+  }
+
+  @Test
+  void brokenBytesAndAGiantLineAreKeptAsideAndCounted() throws IOException {
+    Path raw = Files.createDirectories(work.resolve("raw"));
+    Files.copy(Path.of(CORPUS), raw.resolve("good.jsonl"));
+    Files.write(raw.resolve("broken.txt"), new byte[] {(byte) 0xC3, 0x28, 'a', 'b'});
+    Files.write(
+        raw.resolve("giant.txt"), "好 ".repeat(50_000_000 / 4).getBytes(StandardCharsets.UTF_8));
+    Said said =
+        run(
+            "clean",
+            "input=" + raw,
+            "output=" + work.resolve("aside"),
+            "read.max-broken-fraction=0.2");
+    assertThat(said.status()).as(said.err()).isZero();
+    JsonNode dropped = json("aside/report.json").get("droppedByReason");
+    assertThat(
+            dropped.at("/invalid_utf8/documents").asInt()
+                + dropped.at("/not_utf8/documents").asInt())
+        .isEqualTo(1);
+    assertThat(dropped.at("/too_large/documents").asInt()).isEqualTo(1);
+    isRefused(
+        run(
+            "clean",
+            "input=" + raw,
+            "output=" + work.resolve("refused"),
+            "read.max-broken-fraction=0"),
+        "records are unreadable");
+    assertThat(work.resolve("refused/manifest.json")).doesNotExist();
+  }
+}
