@@ -15,9 +15,7 @@ import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RuntimeConfig;
 import org.apache.spark.sql.SparkSession;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,25 +32,7 @@ class StageOutputOnS3SparkTest {
   @BeforeAll
   static void serve() throws Exception {
     s3 = new TestS3();
-    spark = TestSpark.session().newSession();
-    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    s3.configure(hadoop);
-    hadoop.set("fs.s3a.impl.disable.cache", "false"); // closed below, and much faster
-    hadoop.set(
-        "mapreduce.outputcommitter.factory.scheme.s3a",
-        "org.apache.hadoop.fs.s3a.commit.S3ACommitterFactory");
-    String cloud = "org.apache.spark.internal.io.cloud.";
-    RuntimeConfig conf = spark.conf();
-    conf.set("spark.sql.sources.commitProtocolClass", cloud + "PathOutputCommitProtocol");
-    conf.set("spark.sql.parquet.output.committer.class", cloud + "BindingParquetOutputCommitter");
-  }
-
-  @AfterAll
-  static void stop() throws Exception {
-    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    new org.apache.hadoop.fs.Path(s3.path("")).getFileSystem(hadoop).close();
-    hadoop.set("fs.s3a.impl.disable.cache", "true");
-    s3.close();
+    spark = s3.session();
   }
 
   private static StageOutput.Result clean(String input, String output) {

@@ -13,6 +13,7 @@ import org.apache.spark.storage.StorageLevel;
 final class CachedRows implements AutoCloseable {
   private final Dataset<Row> cached;
   private final Dataset<Row> rows;
+  private long count = -1;
 
   CachedRows(Dataset<Row> source) {
     cached = source.persist(StorageLevel.MEMORY_AND_DISK());
@@ -23,8 +24,12 @@ final class CachedRows implements AutoCloseable {
     return rows;
   }
 
+  /** Their number; computes them if that has not happened yet. */
   long count() {
-    return cached.count();
+    if (count < 0) {
+      count = rows.rdd().count();
+    }
+    return count;
   }
 
   @Override

@@ -78,20 +78,21 @@ public final class DedupStage implements Stage {
       counts.put("candidate_pairs", candidates.count());
       Dataset<Row> keyedTexts = documents.select(key.apply(col("text")).as("key"), col("text"));
       try (CachedRows sets = new CachedRows(near.shingleSets(keyedTexts, candidates));
-          CachedRows edges = new CachedRows(similarPairs(candidates.rows(), sets.rows()));
-          CachedRows components = ConnectedComponents.of(edges.rows())) {
+          CachedRows edges = new CachedRows(similarPairs(candidates, sets.rows()));
+          CachedRows components = ConnectedComponents.of(edges.rows());
+          CachedRows clusters = new CachedRows(clusters(texts.rows(), components.rows()));
+          CachedRows fallen = new CachedRows(fallen(clusters.rows()))) {
         // Stays cached for the caller, who runs what is returned.
-        CachedRows verdicts =
-            new CachedRows(verdicts(components.rows(), texts.rows(), sets.rows()));
+        CachedRows verdicts = new CachedRows(verdicts(fallen, sets.rows()));
         counts.put("near_duplicate_pairs", edges.count());
-        counts.put("near_duplicate_texts", verdicts.count());
-        countClusters(texts.rows(), components.rows());
+        counts.put("near_duplicate_texts", fallen.count());
+        countClusters(clusters.rows());
         return tagged(documents, verdicts.rows());
       }
     }
   }
 
-  private Dataset<Row> similarPairs(Dataset<Row> candidates, Dataset<Row> sets) {
+  private Dataset<Row> similarPairs(CachedRows candidates, Dataset<Row> sets) {
     return near.similarities(candidates, sets)
         .filter(col("similarity").geq(config.minimumSimilarity()));
   }
@@ -129,39 +130,41 @@ public final class DedupStage implements Stage {
     };
   }
 
-  /** Rows (key, survivor: id, similarity): every text that is dropped for another. */
-  private Dataset<Row> verdicts(Dataset<Row> components, Dataset<Row> texts, Dataset<Row> sets) {
-    Dataset<Row> roots = components.select(col("smaller").as("key"), col("smaller").as("root"));
-    Dataset<Row> members =
-        components
-            .select(col("node").as("key"), col("smaller").as("root"))
-            .union(roots.distinct())
-            .join(texts.select("key", "best"), "key");
-    Dataset<Row> survivors =
-        members
-            .groupBy("root")
-            .agg(min(struct(col("best"), col("key"))).as("survivor"))
-            .select(
-                col("root"),
-                col("survivor.key").as("survivorKey"),
-                col("survivor.best.id").as("survivor"));
-    Dataset<Row> fallen =
-        members
-            .join(survivors, "root")
-            .filter(col("key").notEqual(col("survivorKey")))
-            .select(col("key").as("a"), col("survivorKey").as("b"), col("survivor"));
-    return near.similarities(fallen, sets)
-        .select(col("a").as("key"), col("survivor"), col("similarity"));
+  /** Rows (key, place, survivor: struct, size): the texts of clusters of two documents or more. */
+  private static Dataset<Row> clusters(Dataset<Row> texts, Dataset<Row> components) {
+    WindowSpec cluster = Window.partitionBy("root");
+    WindowSpec ranked = cluster.orderBy("best", "key");
+    return texts
+        .join(components, texts.col("key").equalTo(components.col("node")), "left")
+        .withColumn("root", coalesce(col("smaller"), col("key")))
+        .select(
+            col("key"),
+            row_number().over(ranked).as("place"),
+            first(struct(col("key"), col("best.id").as("id"))).over(ranked).as("survivor"),
+            sum("copies").over(cluster).as("size"))
+        .filter(col("size").gt(1));
   }
 
-  private void countClusters(Dataset<Row> texts, Dataset<Row> components) {
-    Column cluster = coalesce(col("smaller"), col("key"));
+  /** Rows (a: key, b: the survivor's key, survivor: its id): texts that are dropped for another. */
+  private static Dataset<Row> fallen(Dataset<Row> clusters) {
+    return clusters
+        .filter(col("place").gt(1))
+        .select(col("key").as("a"), col("survivor.key").as("b"), col("survivor.id").as("survivor"));
+  }
+
+  /** Rows (fallen: key, survivor: id, similarity). */
+  private Dataset<Row> verdicts(CachedRows fallen, Dataset<Row> sets) {
+    Dataset<Row> similarities = near.similarities(fallen, sets).select("a", "similarity");
+    return fallen
+        .rows()
+        .join(similarities, "a")
+        .select(col("a").as("fallen"), col("survivor"), col("similarity"));
+  }
+
+  private void countClusters(Dataset<Row> clusters) {
     Row sums =
-        texts
-            .join(components, texts.col("key").equalTo(components.col("node")), "left")
-            .groupBy(cluster)
-            .agg(sum("copies").as("size"))
-            .filter(col("size").gt(1))
+        clusters
+            .filter(col("place").equalTo(1))
             .agg(count(lit(1)), coalesce(sum("size"), lit(0L)), coalesce(max("size"), lit(0L)))
             .first();
     counts.put("clusters", sums.getLong(0));
@@ -197,8 +200,7 @@ public final class DedupStage implements Stage {
             .withColumn("key", key.apply(col("text")))
             .withColumn("best", struct(preference()));
     return keyed
-        .join(
-            verdicts.withColumnRenamed("key", "fallen"), col("key").equalTo(col("fallen")), "left")
+        .join(verdicts, col("key").equalTo(col("fallen")), "left")
         .withColumn("place", row_number().over(copies))
         .withColumn("firstId", first("id").over(copies))
         .select(columns.toArray(Column[]::new));

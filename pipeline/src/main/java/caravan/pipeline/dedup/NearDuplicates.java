@@ -5,6 +5,7 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.udf;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.stream.LongStream;
@@ -17,7 +18,6 @@ import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.api.java.UDF1;
-import org.apache.spark.sql.api.java.UDF2;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
@@ -32,6 +32,9 @@ final class NearDuplicates {
 
   private static final Encoder<Row> MEMBER = Encoders.row(longs("bucket", "key"));
   private static final Encoder<Row> PAIR = Encoders.row(longs("a", "b"));
+  private static final Encoder<Row> END = Encoders.row(longs("a", "b", "key"));
+  private static final Encoder<Row> SIMILARITY =
+      Encoders.row(longs("a", "b").add("similarity", DataTypes.DoubleType, false));
   private static final Encoder<Row> SET =
       Encoders.row(longs("key").add("set", DataTypes.BinaryType, false));
 
@@ -61,7 +64,7 @@ final class NearDuplicates {
               .mapToObj(bucket -> RowFactory.create(bucket, key))
               .iterator();
         };
-    MapPartitionsFunction<Row, Row> pairs = rows -> new RowStream(rows, new Pairs(width));
+    MapPartitionsFunction<Row, Row> pairs = rows -> new Expansion<>(rows, new Pairs(width));
     return texts
         .select("key", "buckets")
         .flatMap(members, MEMBER)
@@ -83,32 +86,39 @@ final class NearDuplicates {
             .select(col("a").as("key"))
             .union(pairs.rows().select(col("b").as("key")))
             .distinct();
-    if (pairs.count() <= BROADCAST_PAIRS) {
-      named = broadcast(named);
-    }
     int units = config.shingleUnits();
-    MapPartitionsFunction<Row, Row> sets = rows -> new RowStream(rows, new Sets(units));
+    MapPartitionsFunction<Row, Row> sets = rows -> new Expansion<>(rows, new Sets(units));
     return keyedTexts
-        .join(named, keyedTexts.col("key").equalTo(named.col("key")), "left_semi")
+        .join(small(pairs, named), keyedTexts.col("key").equalTo(named.col("key")), "left_semi")
         .repartition(col("key"))
         .sortWithinPartitions("key")
         .mapPartitions(sets, SET);
   }
 
   /**
-   * @param pairs rows with a: long and b: long
+   * @param pairs rows that start with a: long and b: long, each pair once
    * @param sets the shingle sets of all their keys
-   * @return the pairs with {@code similarity}: their exact Jaccard similarity
+   * @return the exact Jaccard similarity of each pair: rows (a: long, b: long, similarity: double)
    */
-  Dataset<Row> similarities(Dataset<Row> pairs, Dataset<Row> sets) {
-    UDF2<byte[], byte[], Double> jaccard = (a, b) -> Shingles.jaccard(unpack(a), unpack(b));
-    // Declared non-deterministic so that a filter on its result does not compute it once more.
-    UserDefinedFunction similarity = udf(jaccard, DataTypes.DoubleType).asNondeterministic();
-    return pairs
-        .join(sets.select(col("key").as("a"), col("set").as("setA")), "a")
-        .join(sets.select(col("key").as("b"), col("set").as("setB")), "b")
-        .withColumn("similarity", similarity.apply(col("setA"), col("setB")))
-        .drop("setA", "setB");
+  Dataset<Row> similarities(CachedRows pairs, Dataset<Row> sets) {
+    FlatMapFunction<Row, Row> ends =
+        pair -> {
+          long a = pair.getLong(0);
+          long b = pair.getLong(1);
+          return List.of(RowFactory.create(a, b, a), RowFactory.create(a, b, b)).iterator();
+        };
+    MapPartitionsFunction<Row, Row> jaccards = rows -> new Expansion<>(rows, new Jaccards());
+    Dataset<Row> wanted = small(pairs, pairs.rows().flatMap(ends, END));
+    return sets.join(wanted, "key")
+        .select("a", "b", "set")
+        .repartition(col("a"), col("b"))
+        .sortWithinPartitions("a", "b")
+        .mapPartitions(jaccards, SIMILARITY);
+  }
+
+  /** Marks what was made of pairs for sending to every executor, when the pairs are few. */
+  private static Dataset<Row> small(CachedRows pairs, Dataset<Row> made) {
+    return pairs.count() <= BROADCAST_PAIRS ? broadcast(made) : made;
   }
 
   private static byte[] pack(long[] values) {
@@ -206,6 +216,26 @@ final class NearDuplicates {
         previous = key;
         out.accept(RowFactory.create(key, pack(shingles.set(keyedText.getString(1)))));
       }
+    }
+  }
+
+  /** Rows (a, b, set), sorted: two for each pair. */
+  private static final class Jaccards implements BiConsumer<Row, Consumer<Row>> {
+    private Row first;
+
+    @Override
+    public void accept(Row end, Consumer<Row> out) {
+      if (first == null) {
+        first = end;
+        return;
+      }
+      if (first.getLong(0) != end.getLong(0) || first.getLong(1) != end.getLong(1)) {
+        throw new IllegalStateException(
+            "pair " + first.getLong(0) + ", " + first.getLong(1) + ": one shingle set, wanted two");
+      }
+      double similarity = Shingles.jaccard(unpack(first.getAs(2)), unpack(end.getAs(2)));
+      out.accept(RowFactory.create(end.getLong(0), end.getLong(1), similarity));
+      first = null;
     }
   }
 }

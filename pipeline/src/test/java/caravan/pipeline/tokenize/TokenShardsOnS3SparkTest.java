@@ -9,7 +9,6 @@ import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
 import caravan.pipeline.TestS3;
-import caravan.pipeline.TestSpark;
 import caravan.pipeline.shard.ShardReader;
 import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.shard.TokenShards;
@@ -30,7 +29,8 @@ class TokenShardsOnS3SparkTest {
 
   @Test
   void shardsOnS3AreTheShardsOnDiskAndReadBackToTheDocuments() throws Exception {
-    SparkSession spark = TestSpark.session();
+    TestS3 s3 = new TestS3();
+    SparkSession spark = s3.session();
     Configuration conf = spark.sparkContext().hadoopConfiguration();
     List<Document> documents = MixedText.documents(60, 4);
     Dataset<Row> rows =
@@ -40,26 +40,23 @@ class TokenShardsOnS3SparkTest {
     SentencePieceTokenizer tokenizer = TestModels.tokenizer("th", "▁t", "▁", "t", "h", "e", "的");
     TokenizeStage stage =
         new TokenizeStage(spark, tokenizer, new TokenizeConfig(0.2, 3000, true), 42);
-    try (TestS3 s3 = new TestS3()) {
-      s3.configure(conf);
-      String output = s3.path("tokens");
-      Manifest onS3 = stage.write(inputs, rows, output);
-      Manifest onDisk = stage.write(inputs, rows, folder.resolve("tokens").toString());
-      assertThat(onS3.files()).isEqualTo(onDisk.files());
-      assertThat(stage.run(inputs, rows, output, false).upToDate()).isTrue();
-      assertThat(texts(conf, output, tokenizer))
-          .containsExactlyInAnyOrderElementsOf(documents.stream().map(Document::text).toList());
+    String output = s3.path("tokens");
+    Manifest onS3 = stage.write(inputs, rows, output);
+    Manifest onDisk = stage.write(inputs, rows, folder.resolve("tokens").toString());
+    assertThat(onS3.files()).isEqualTo(onDisk.files());
+    assertThat(stage.run(inputs, rows, output, false).upToDate()).isTrue();
+    assertThat(texts(conf, output, tokenizer))
+        .containsExactlyInAnyOrderElementsOf(documents.stream().map(Document::text).toList());
 
-      Path shard = new Path(output, "train/shard-00000.bin");
-      byte[] whole = new Storage(conf).read(shard);
-      try (OutputStream out = new Storage(conf).create(shard)) {
-        out.write(whole, 0, whole.length - 4);
-      }
-      assertThatThrownBy(() -> new TokenShards(conf, new Path(output), TokenManifest.TRAIN))
-          .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageStartingWith("shard 00000: ")
-          .hasMessageContaining("; re-run tokenize (s3a://bucket/tokens/train/shard-00000.bin, ");
+    Path shard = new Path(output, "train/shard-00000.bin");
+    byte[] whole = new Storage(conf).read(shard);
+    try (OutputStream out = new Storage(conf).create(shard)) {
+      out.write(whole, 0, whole.length - 4);
     }
+    assertThatThrownBy(() -> new TokenShards(conf, new Path(output), TokenManifest.TRAIN))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("shard 00000: ")
+        .hasMessageContaining("; re-run tokenize (" + s3.path("tokens/train/shard-00000.bin, "));
   }
 
   private static List<String> texts(Configuration conf, String output, Tokenizer tokenizer)
