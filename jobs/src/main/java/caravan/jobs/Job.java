@@ -1,5 +1,6 @@
 package caravan.jobs;
 
+import caravan.pipeline.S3a;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
@@ -57,6 +58,7 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
 
   private final Class<C> configType;
   private ConfigLoader settings;
+  private Map<String, String> sparkDefaults = Map.of();
 
   protected Job(Class<C> configType) {
     this.configType = configType;
@@ -83,12 +85,13 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
       System.out.println(pretty(config));
       return 0;
     }
+    sparkDefaults = S3a.sparkProperties(List.of(ConfigLoader.asMap(config).toString()));
     return run(config);
   }
 
   /** The Spark session of this run; {@code name} appears in Spark's own pages. */
   protected SparkSession openSpark(String name) {
-    return SparkSessions.open("caravan " + name, master, settings.sparkProperties());
+    return SparkSessions.open("caravan " + name, master, sparkDefaults, sparkProperties());
   }
 
   /**
@@ -100,12 +103,13 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
     return SparkSessions.open(
         "caravan " + name,
         master,
-        SparkSessions.forTraining(parameters, workers, settings.sparkProperties()));
+        sparkDefaults,
+        SparkSessions.forTraining(parameters, workers, sparkProperties()));
   }
 
   /** Access to files, S3 included, for work that needs no Spark session. */
   protected Configuration hadoop() {
-    return SparkSessions.hadoop(settings.sparkProperties());
+    return SparkSessions.hadoop(sparkDefaults, sparkProperties());
   }
 
   /** Whether valid outputs are to be made again. */

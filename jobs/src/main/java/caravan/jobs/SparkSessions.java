@@ -16,24 +16,34 @@ public final class SparkSessions {
    * Opens a session. A master given here wins over spark-submit's; with neither, Spark runs inside
    * this JVM on all cores.
    *
+   * @param defaults {@code spark.*} keys that hold unless spark-submit or {@code properties} has
+   *     them
    * @param properties {@code spark.*} keys; they win over everything that is set here
    */
   public static SparkSession open(
-      String name, Optional<String> master, Map<String, String> properties) {
+      String name,
+      Optional<String> master,
+      Map<String, String> defaults,
+      Map<String, String> properties) {
     SparkSession spark =
-        SparkSession.builder().config(conf(name, master, properties)).getOrCreate();
+        SparkSession.builder().config(conf(name, master, defaults, properties)).getOrCreate();
     spark.sparkContext().addSparkListener(new SparkProgress(name));
     return spark;
   }
 
   /** Access to files as a session with these properties would have it, without opening one. */
-  public static Configuration hadoop(Map<String, String> properties) {
-    return SparkHadoopUtil.get().newConfiguration(conf("files", Optional.empty(), properties));
+  public static Configuration hadoop(Map<String, String> defaults, Map<String, String> properties) {
+    return SparkHadoopUtil.get()
+        .newConfiguration(conf("files", Optional.empty(), defaults, properties));
   }
 
   private static SparkConf conf(
-      String name, Optional<String> master, Map<String, String> properties) {
+      String name,
+      Optional<String> master,
+      Map<String, String> defaults,
+      Map<String, String> properties) {
     SparkConf conf = new SparkConf().setAppName(name);
+    defaults.forEach(conf::setIfMissing);
     master.ifPresent(conf::setMaster);
     if (!conf.contains("spark.master")) {
       conf.setMaster("local[*]");

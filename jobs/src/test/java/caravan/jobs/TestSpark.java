@@ -14,7 +14,10 @@ public final class TestSpark {
     if (session == null || session.sparkContext().isStopped()) {
       session =
           SparkSessions.open(
-              "tests", Optional.of("local[2]"), Map.of("spark.sql.shuffle.partitions", "3"));
+              "tests",
+              Optional.of("local[2]"),
+              Map.of(),
+              Map.of("spark.sql.shuffle.partitions", "3"));
     }
     return session;
   }

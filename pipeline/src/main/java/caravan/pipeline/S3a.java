@@ -36,7 +36,7 @@ public final class S3a {
   /**
    * Spark properties to set, each unless the user has, before the session is made.
    *
-   * @param paths every input and output of the run
+   * @param paths every input and output of the run, or texts that hold them
    * @return empty when no path is on S3: Spark's own commit protocol then stays
    */
   public static Map<String, String> sparkProperties(Collection<String> paths) {
