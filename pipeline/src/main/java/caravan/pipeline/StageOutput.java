@@ -1,22 +1,10 @@
 package caravan.pipeline;
 
-import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.count;
-import static org.apache.spark.sql.functions.explode;
-import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.sum;
-
-import caravan.pipeline.StageReport.Group;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -143,8 +131,9 @@ public final class StageOutput {
       files.write(tagged);
       List<String> written = files.documentsExcept(committed);
       DocumentFiles.Content content = files.content(written);
-      StageReport report = report(stage, start, tagged, content.groups());
-      check(stage.name(), inputs, report, tagged);
+      Audit audit = new Audit(stage, inputs, directory, limits);
+      StageReport report = audit.report(tagged, content.groups(), start);
+      audit.check(report, tagged);
       Manifest manifest =
           manifest(stage.name(), inputs, config, report, written, content.contentHash());
       writeCompanions(report, config);
@@ -202,117 +191,6 @@ public final class StageOutput {
     return stage
         .apply(Documents.readable(documents))
         .unionByName(Documents.tagUnreadable(documents));
-  }
-
-  /** Joins what was written with what the stage says it got; they must agree. */
-  private StageReport report(
-      Stage stage, long start, Dataset<Row> tagged, List<Group> writtenGroups) {
-    String name = stage.name();
-    Map<List<String>, Group> written =
-        writtenGroups.stream()
-            .collect(Collectors.toMap(g -> List.of(g.reason(), g.source(), g.language()), g -> g));
-    List<Group> groups = new ArrayList<>();
-    for (Row row :
-        tagged
-            .groupBy("reason", "source", "language")
-            .agg(count(lit(1)), sum("inputCharacters"))
-            .collectAsList()) {
-      List<String> key = List.of(row.getString(0), row.getString(1), row.getString(2));
-      Group g = written.remove(key);
-      if (g == null || g.documents() != row.getLong(3)) {
-        throw disagreement(name, key + ": " + row.getLong(3) + " tagged, written " + g);
-      }
-      groups.add(
-          new Group(
-              g.reason(), g.source(), g.language(), g.documents(), row.getLong(4), g.characters()));
-    }
-    if (!written.isEmpty()) {
-      throw disagreement(name, "written but not tagged: " + written.values());
-    }
-    groups.sort(Comparator.comparing(Group::toString));
-    double seconds = Math.round((System.nanoTime() - start) / 1e7) / 100.0;
-    StageReport report = new StageReport(name, seconds, groups, edits(tagged), stage.counts());
-    long edited = report.editedAway().values().stream().mapToLong(Long::longValue).sum();
-    long out = report.kept().characters() + report.dropped().characters() + edited;
-    if (report.input().characters() != out) {
-      throw disagreement(
-          name,
-          report.input().characters()
-              + " characters in, "
-              + out
-              + " kept, dropped and edited away");
-    }
-    return report;
-  }
-
-  private static Map<String, Long> edits(Dataset<Row> tagged) {
-    Map<String, Long> edits = new TreeMap<>();
-    tagged
-        .select(explode(col("edits")))
-        .groupBy("key")
-        .agg(sum("value"))
-        .collectAsList()
-        .forEach(row -> edits.put(row.getString(0), row.getLong(1)));
-    return edits;
-  }
-
-  private IllegalStateException disagreement(String stage, String what) {
-    return new IllegalStateException(
-        stage
-            + ": "
-            + what
-            + "; nothing was committed to "
-            + directory
-            + ". The stage is not deterministic or miscounts its edits: a bug, please report it");
-  }
-
-  private void check(String stage, Inputs inputs, StageReport report, Dataset<Row> tagged) {
-    long in = report.input().documents();
-    OptionalLong expected = inputs.documentCount();
-    if (expected.isPresent() && expected.getAsLong() != in) {
-      throw disagreement(
-          stage, expected.getAsLong() + " documents in the input, " + in + " tagged");
-    }
-    if (in == 0) {
-      throw new IllegalArgumentException(
-          "input " + inputs.spec() + ": no documents in it; check the path and read.format");
-    }
-    Map<String, StageReport.Tally> dropped = report.droppedByReason();
-    long broken =
-        Documents.BROKEN_REASONS.stream()
-            .mapToLong(r -> dropped.getOrDefault(r, StageReport.Tally.NONE).documents())
-            .sum();
-    if (broken > limits.maxBrokenFraction() * in) {
-      throw new IllegalArgumentException(
-          "input %s: %,d of %,d records are unreadable, wanted at most %s of them; for example %s. %s"
-              .formatted(
-                  inputs.spec(),
-                  broken,
-                  in,
-                  limits.maxBrokenFraction(),
-                  example(tagged),
-                  "Check read.format and the field names, or raise read.max-broken-fraction"));
-    }
-    if (report.kept().documents() == 0 && !limits.allowEmpty()) {
-      throw new IllegalArgumentException(
-          "%s: kept none of %,d documents, dropped %s. They are in %s; %s"
-              .formatted(
-                  stage,
-                  in,
-                  dropped,
-                  new Path(directory, DocumentFiles.DROPPED),
-                  "check the input's language and the limits in the configuration"));
-    }
-  }
-
-  private static String example(Dataset<Row> tagged) {
-    Row row =
-        tagged
-            .filter(col("reason").isInCollection(Documents.BROKEN_REASONS))
-            .orderBy("path", "id")
-            .select("path", "detail")
-            .first();
-    return row.getString(0) + ": " + row.getString(1);
   }
 
   private Manifest manifest(
