@@ -1,5 +1,6 @@
 package caravan.pipeline.dedup;
 
+import java.io.Serializable;
 import java.util.HashSet;
 import java.util.List;
 
@@ -21,7 +22,8 @@ public record DedupConfig(
     int rowsPerBand,
     double minimumSimilarity,
     int bucketWindow,
-    List<String> sourcePriority) {
+    List<String> sourcePriority)
+    implements Serializable {
   public DedupConfig {
     check("shingle-units", shingleUnits, 100);
     check("bands", bands, 1000);

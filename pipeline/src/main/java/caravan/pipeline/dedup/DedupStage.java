@@ -85,7 +85,7 @@ public final class DedupStage implements Stage {
         // Stays cached for the caller, who runs what is returned.
         CachedRows verdicts = new CachedRows(verdicts(fallen, sets.rows()));
         counts.put("near_duplicate_pairs", edges.count());
-        counts.put("near_duplicate_texts", fallen.count());
+        counts.put("near_duplicate_texts", verdicts.count());
         countClusters(clusters.rows());
         return tagged(documents, verdicts.rows());
       }

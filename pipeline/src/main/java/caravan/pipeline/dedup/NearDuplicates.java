@@ -4,6 +4,7 @@ import static org.apache.spark.sql.functions.broadcast;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.udf;
 
+import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.function.BiConsumer;
@@ -26,7 +27,7 @@ import org.apache.spark.sql.types.StructType;
  * Finds pairs of similar texts: MinHash bands propose them, the exact Jaccard similarity of their
  * shingle sets decides. Texts are named by their {@link TextKey}.
  */
-final class NearDuplicates {
+final class NearDuplicates implements Serializable {
   /** Up to this many pairs (32 MB of keys) go to every executor; else all texts go to the pairs. */
   private static final long BROADCAST_PAIRS = 2_000_000;
 

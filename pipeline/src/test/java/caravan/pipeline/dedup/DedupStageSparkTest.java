@@ -4,20 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import caravan.pipeline.Document;
 import caravan.pipeline.Documents;
-import caravan.pipeline.Inputs;
-import caravan.pipeline.Manifest;
-import caravan.pipeline.StageOutput;
-import caravan.pipeline.StageReport;
 import caravan.pipeline.TestSpark;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -26,28 +17,25 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class DedupStageSparkTest {
   private static final SparkSession spark = TestSpark.session();
   private static final DedupConfig CONFIG = new DedupConfig(5, 20, 6, 0.7, 64, List.of());
 
-  private final Random random = new Random(11);
+  private final RandomTexts random = new RandomTexts(11);
   private final List<Document> documents = new ArrayList<>();
   private final Map<String, String> texts = new TreeMap<>();
 
-  @TempDir Path directory;
-
   @Test
   void copiesOfATextLeaveTheOneWithTheSmallestId() {
-    String zh = han(80);
-    String en = words(80);
+    String zh = random.han(80);
+    String en = random.words(80);
     add("zh-2", zh);
     add("zh-1", zh);
     add("zh-3", "  " + zh.substring(0, 40) + zh.substring(40) + "\n");
     add("en-9", en);
     add("en-8", en.replace(" ", " \n"));
-    add("alone", han(80));
+    add("alone", random.han(80));
     assertVerdicts(
         "alone: kept",
         "en-8: kept",
@@ -61,12 +49,16 @@ class DedupStageSparkTest {
   void nearDuplicatesAreFoundInChineseEnglishAndMixedText() {
     List<String> names = List.of("zh", "en", "mixed", "rare");
     List<String> texts =
-        List.of(han(200), words(200), words(90) + han(110), "𠮷".repeat(5) + han(100) + "😀");
+        List.of(
+            random.han(200),
+            random.words(200),
+            random.words(90) + random.han(110),
+            "𠮷".repeat(5) + random.han(100) + "😀");
     for (int i = 0; i < names.size(); i++) {
       add(names.get(i) + "-original", texts.get(i));
       String edited = texts.get(i).substring(texts.get(i).length() / 10);
       add(names.get(i) + "-shorter", edited);
-      add(names.get(i) + "-other", i == 1 ? words(200) : han(200));
+      add(names.get(i) + "-other", i == 1 ? random.words(200) : random.han(200));
     }
     Map<String, String> verdicts = verdicts(new DedupStage(CONFIG, 42));
     for (int i = 0; i < names.size(); i++) {
@@ -105,16 +97,16 @@ class DedupStageSparkTest {
   }
 
   private String text(String name) {
-    return texts.computeIfAbsent(name, n -> words(100));
+    return texts.computeIfAbsent(name, n -> random.words(100));
   }
 
   @Test
   void aChainIsOneClusterAndItsFarEndShowsItsTrueSimilarity() {
-    List<String> units = new ArrayList<>(List.of(words(300).split(" ")));
+    List<String> units = new ArrayList<>(List.of(random.words(300).split(" ")));
     add("link-0", String.join(" ", units) + " longest of all of them");
     for (int link = 1; link <= 6; link++) {
       for (int i = 0; i < 20; i++) {
-        units.set((link - 1) * 20 + i, word());
+        units.set((link - 1) * 20 + i, random.word());
       }
       add("link-" + link, String.join(" ", units));
     }
@@ -130,12 +122,12 @@ class DedupStageSparkTest {
 
   @Test
   void aStarIsOneClusterThoughItsRaysAreUnlike() {
-    List<String> centre = List.of(words(300).split(" "));
+    List<String> centre = List.of(random.words(300).split(" "));
     add("centre", String.join(" ", centre) + " and nothing more than this");
     for (int ray = 0; ray < 8; ray++) {
       List<String> units = new ArrayList<>(centre);
       for (int i = 0; i < 32; i++) {
-        units.set(ray * 36 + i, word());
+        units.set(ray * 36 + i, random.word());
       }
       add("ray-" + ray, String.join(" ", units));
     }
@@ -154,8 +146,8 @@ class DedupStageSparkTest {
 
   @Test
   void whatIsLessSimilarThanTheMinimumStays() {
-    String text = han(300);
-    String other = han(300);
+    String text = random.han(300);
+    String other = random.han(300);
     add("whole", text);
     add("part", text.substring(0, 250));
     add("other", other);
@@ -168,7 +160,7 @@ class DedupStageSparkTest {
 
   @Test
   void aCopyOfANearDuplicateNamesTheOneThatStays() {
-    String text = words(100);
+    String text = random.words(100);
     String shorter = text.substring(0, text.length() - 20);
     String jaccard = "%.3f".formatted(jaccard(text, shorter));
     add("a", shorter);
@@ -205,7 +197,7 @@ class DedupStageSparkTest {
 
   @Test
   void oneOfSeveralRowsThatAreAlikeInEverythingStays() {
-    String text = han(60);
+    String text = random.han(60);
     add("same", text);
     add("same", text);
     add("same", text);
@@ -216,7 +208,7 @@ class DedupStageSparkTest {
 
   @Test
   void thousandsOfCopiesOfATemplateCostLinearlyManyPairs() {
-    String template = words(120);
+    String template = random.words(120);
     int size = 1000;
     for (int i = 0; i < size; i++) {
       add("t-%04d".formatted(i), template + " order number " + (1000 + i));
@@ -226,73 +218,6 @@ class DedupStageSparkTest {
     assertThat(verdicts.values().stream().filter("kept"::equals)).hasSize(1);
     assertThat(stage.counts()).containsEntry("largest_cluster", (long) size);
     assertThat(stage.counts().get("candidate_pairs")).isLessThan(20L * 5 * size);
-  }
-
-  @Test
-  void orderAndPartitioningDoNotChangeTheContentHash() throws IOException {
-    for (int i = 0; i < 20; i++) {
-      String text = i % 2 == 0 ? han(120) : words(120);
-      add("doc-" + i, text);
-      add("near-" + i, text.substring(random.nextInt(20)));
-      add("near-too-" + i, text.substring(0, text.length() - random.nextInt(30)));
-      add("copy-" + i, text);
-    }
-    String shufflePartitions = spark.conf().get("spark.sql.shuffle.partitions");
-    Set<String> hashes = new HashSet<>();
-    try {
-      for (int partitions : new int[] {1, 6}) {
-        Collections.shuffle(documents, random);
-        spark.conf().set("spark.sql.shuffle.partitions", 1 + 2 * partitions);
-        spark.conf().set("spark.sql.adaptive.enabled", partitions == 1);
-        hashes.add(contentHash(partitions));
-      }
-    } finally {
-      spark.conf().set("spark.sql.shuffle.partitions", shufflePartitions);
-      spark.conf().set("spark.sql.adaptive.enabled", true);
-    }
-    assertThat(hashes).hasSize(1);
-  }
-
-  @Test
-  void theReportHoldsTheClusters() throws IOException {
-    String text = han(100);
-    add("a", text);
-    add("b", text);
-    add("c", text.substring(5));
-    add("d", han(100));
-    Path input = Files.writeString(directory.resolve("input.txt"), "stands for the documents");
-    Inputs inputs = Inputs.resolve(hadoopConf(), input.toString());
-    StageReport report =
-        new StageOutput(spark, directory.resolve("out").toString(), StageOutput.Limits.DEFAULT)
-            .write(new DedupStage(CONFIG, 42), inputs, rows(2), Map.of());
-    assertThat(report.counts())
-        .isEqualTo(
-            new TreeMap<>(
-                Map.of(
-                    "candidate_pairs", 1L,
-                    "near_duplicate_pairs", 1L,
-                    "near_duplicate_texts", 1L,
-                    "clusters", 1L,
-                    "documents_in_clusters", 3L,
-                    "largest_cluster", 3L)));
-    assertThat(report.droppedByReason()).containsOnlyKeys("exact_duplicate", "near_duplicate");
-    assertThat(report.kept().documents()).isEqualTo(2);
-  }
-
-  private String contentHash(int partitions) throws IOException {
-    Path input = Files.writeString(directory.resolve("input.txt"), "stands for the documents");
-    Inputs inputs = Inputs.resolve(hadoopConf(), input.toString());
-    Path output = directory.resolve("out-" + partitions);
-    StageReport report =
-        new StageOutput(spark, output.toString(), StageOutput.Limits.DEFAULT)
-            .write(new DedupStage(CONFIG, 42), inputs, rows(partitions), Map.of());
-    assertThat(report.kept().documents()).isEqualTo(20);
-    org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(output.toString());
-    return Manifest.read(hadoopConf(), path, Manifest.DOCUMENTS).contentHash();
-  }
-
-  private static org.apache.hadoop.conf.Configuration hadoopConf() {
-    return spark.sparkContext().hadoopConfiguration();
   }
 
   private void add(String id, String text) {
@@ -334,20 +259,6 @@ class DedupStageSparkTest {
     Map<String, String> verdicts = verdicts(new DedupStage(config, 42));
     verdicts.values().removeIf(verdict -> !verdict.equals("kept"));
     return verdicts.keySet();
-  }
-
-  private String han(int characters) {
-    return IntStream.range(0, characters)
-        .mapToObj(i -> Character.toString(0x4E00 + random.nextInt(5000)))
-        .collect(Collectors.joining());
-  }
-
-  private String words(int count) {
-    return IntStream.range(0, count).mapToObj(i -> word()).collect(Collectors.joining(" "));
-  }
-
-  private String word() {
-    return Integer.toString(random.nextInt(36 * 36 * 36 * 36), 36);
   }
 
   /** Jaccard similarity by sets of strings, for texts of Han characters and ASCII words. */

@@ -1,0 +1,115 @@
+package caravan.pipeline.dedup;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import caravan.pipeline.Document;
+import caravan.pipeline.Documents;
+import caravan.pipeline.Inputs;
+import caravan.pipeline.Manifest;
+import caravan.pipeline.StageOutput;
+import caravan.pipeline.StageReport;
+import caravan.pipeline.TestSpark;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DedupOutputSparkTest {
+  private static final SparkSession spark = TestSpark.session();
+  private static final DedupConfig CONFIG = new DedupConfig(5, 20, 6, 0.7, 64, List.of());
+
+  private final RandomTexts random = new RandomTexts(12);
+  private final Random order = new Random(13);
+  private final List<Document> documents = new ArrayList<>();
+
+  @TempDir Path directory;
+
+  @Test
+  void orderAndPartitioningDoNotChangeTheContentHash() throws IOException {
+    for (int i = 0; i < 20; i++) {
+      String text = i % 2 == 0 ? random.han(120) : random.words(120);
+      add("doc-" + i, text);
+      add("near-" + i, text.substring(order.nextInt(20)));
+      add("near-too-" + i, text.substring(0, text.length() - order.nextInt(30)));
+      add("copy-" + i, text);
+    }
+    String shufflePartitions = spark.conf().get("spark.sql.shuffle.partitions");
+    Set<String> hashes = new HashSet<>();
+    try {
+      for (int partitions : new int[] {1, 6}) {
+        Collections.shuffle(documents, order);
+        spark.conf().set("spark.sql.shuffle.partitions", 1 + 2 * partitions);
+        spark.conf().set("spark.sql.adaptive.enabled", partitions == 1);
+        hashes.add(contentHash(partitions));
+      }
+    } finally {
+      spark.conf().set("spark.sql.shuffle.partitions", shufflePartitions);
+      spark.conf().set("spark.sql.adaptive.enabled", true);
+    }
+    assertThat(hashes).hasSize(1);
+  }
+
+  @Test
+  void theReportHoldsTheClusters() throws IOException {
+    String text = random.han(100);
+    add("a", text);
+    add("b", text);
+    add("c", text.substring(5));
+    add("d", random.han(100));
+    Path input = Files.writeString(directory.resolve("input.txt"), "stands for the documents");
+    Inputs inputs = Inputs.resolve(hadoopConf(), input.toString());
+    StageReport report =
+        new StageOutput(spark, directory.resolve("out").toString(), StageOutput.Limits.DEFAULT)
+            .write(new DedupStage(CONFIG, 42), inputs, rows(2), Map.of());
+    assertThat(report.counts())
+        .isEqualTo(
+            new TreeMap<>(
+                Map.of(
+                    "candidate_pairs", 1L,
+                    "near_duplicate_pairs", 1L,
+                    "near_duplicate_texts", 1L,
+                    "clusters", 1L,
+                    "documents_in_clusters", 3L,
+                    "largest_cluster", 3L)));
+    assertThat(report.droppedByReason()).containsOnlyKeys("exact_duplicate", "near_duplicate");
+    assertThat(report.kept().documents()).isEqualTo(2);
+  }
+
+  private String contentHash(int partitions) throws IOException {
+    Path input = Files.writeString(directory.resolve("input.txt"), "stands for the documents");
+    Inputs inputs = Inputs.resolve(hadoopConf(), input.toString());
+    Path output = directory.resolve("out-" + partitions);
+    StageReport report =
+        new StageOutput(spark, output.toString(), StageOutput.Limits.DEFAULT)
+            .write(new DedupStage(CONFIG, 42), inputs, rows(partitions), Map.of());
+    assertThat(report.kept().documents()).isEqualTo(20);
+    org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(output.toString());
+    return Manifest.read(hadoopConf(), path, Manifest.DOCUMENTS).contentHash();
+  }
+
+  private static org.apache.hadoop.conf.Configuration hadoopConf() {
+    return spark.sparkContext().hadoopConfiguration();
+  }
+
+  private void add(String id, String text) {
+    documents.add(new Document(id, "test", "a.jsonl", "zh", text, Map.of("kind", "test")));
+  }
+
+  private Dataset<Row> rows(int partitions) {
+    return spark
+        .createDataFrame(documents.stream().map(Documents::toRow).toList(), Documents.SCHEMA)
+        .repartition(partitions);
+  }
+}
