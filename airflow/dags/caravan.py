@@ -26,25 +26,30 @@ DOC = """\
 | `gate` | | `evaluate/gate.json` | |
 | `promote` or `refuse` | | `evaluate/gate.json` | `promote` alone: `promoted/promoted.json` |
 
-**Trigger it** with the parameters below; what they do not say (sizes, rates, thresholds) is in the four configuration
-files. Paths are absolute, or URLs such as `s3a://`, and mean the same on the Airflow worker and on Spark's machines.
+**Trigger it** with the parameters below; what they do not say (sizes, rates, thresholds) is in the configuration files.
+Paths are absolute, or URLs such as `s3a://`, and mean the same on the Airflow worker and on Spark's machines. The Spark
+connection names the master; its `spark-submit` is on the worker's PATH.
 
 **A refusal is not a failure.** The run ends green with `refuse` run and `promote` skipped; the log and the return value
 of `refuse` say why, and `promoted.json` stays what it was. A task that breaks makes the run red.
 
-**Retries are safe.** A command skips what is already valid in `work` and training resumes from its last checkpoint, so a
-retried or cleared task goes on where it stopped. Exit status 2 (bad input or configuration) fails at once: a retry cannot
-help. For a run from scratch give a new `work`.
+**Retries are safe.** A command skips what is already valid in `work` and training resumes from its last checkpoint, so
+a retried or cleared task goes on where it stopped. Exit status 2 (bad input or configuration) fails at once: a retry
+cannot help. For a run from scratch give a new `work`.
+
+**promoted.json** holds the checkpoint's path, the SHA-256 of its shape and parameters (`model`, as in `eval.json`), the
+run, the evaluation and the gate's checks. The checkpoint stays where it is: do not reuse or delete the `work` of a
+promoted run.
 """
 
-# The clone that this file is in, for the defaults of the parameters; CARAVAN_ROOT names it where the DAG was copied out of it.
+# The clone that this file is in, for the parameters' defaults; CARAVAN_ROOT names it where the DAG was copied away.
 ROOT = Path(os.environ.get("CARAVAN_ROOT") or Path(__file__).resolve().parent / "../..").resolve()
 
 log = logging.getLogger(__name__)
 
 
 def place(description: str, **default) -> Param:
-    """A parameter that is a path: absolute, since an Airflow worker and Spark's machines have no directory in common."""
+    """A path, absolute: an Airflow worker and Spark's machines have no current directory in common."""
     return Param(type="string", pattern="^(/|[a-z0-9]+://).+", description=description, **default)
 
 
@@ -58,7 +63,8 @@ PARAMS = {
     "prepare_config": place("Settings of prepare."),
     "pretrain_config": place("Settings of pretrain."),
     "sft_config": place("Settings of sft."),
-    "evaluate_config": place("Settings of both evaluations, with the gate's thresholds."),
+    "evaluate_config": place("Settings of both evaluations."),
+    "gate_config": place("Thresholds of the gate; gate.max-regression compares with the base checkpoint."),
     "jar": place("Caravan's jar.", default=f"{ROOT}/jobs/target/caravan.jar"),
     "spark_properties": place("Properties file of spark-submit.", default=f"{ROOT}/conf/spark/local.conf"),
     "spark_connection": Param(
@@ -74,11 +80,15 @@ class CaravanJob(SparkSubmitOperator):
 
     template_fields = (*SparkSubmitOperator.template_fields, "_conn_id")
 
-    def __init__(self, *, command: str, settings: dict[str, str], config: str, **kwargs):
+    def __init__(self, *, command: str, configs: list[str], settings: dict[str, str], **kwargs):
         super().__init__(
             application="{{ params.jar }}",
             java_class="caravan.jobs.Caravan",
-            application_args=[command, "--config", config, *(f"{key}={value}" for key, value in settings.items())],
+            application_args=[
+                command,
+                *(word for config in configs for word in ("--config", f"{{{{ params.{config} }}}}")),
+                *(f"{key}={value}" for key, value in settings.items()),
+            ],
             properties_file="{{ params.spark_properties }}",
             conn_id="{{ params.spark_connection }}",
             name="caravan {{ task.task_id }} {{ run_id }}",
@@ -95,14 +105,26 @@ class CaravanJob(SparkSubmitOperator):
 
 
 def read_gate(work: str) -> dict:
-    """What the evaluation decided, as it wrote it."""
+    """What the evaluation decided, and why."""
     file = ObjectStoragePath(work) / "evaluate" / "gate.json"
     gate = json.loads(file.read_text())
-    if gate.get("decision") not in ("promote", "refuse"):
+    if gate.get("decision") not in ("pass", "refuse"):
         raise AirflowFailException(
-            f"{file}: decision is {gate.get('decision')!r}, wanted 'promote' or 'refuse'; clear the task evaluate to write it again"
+            f"{file}: decision is {gate.get('decision')!r}, wanted 'pass' or 'refuse';"
+            " clear the task evaluate to write it again"
         )
     return gate
+
+
+def refusal(gate: dict) -> str:
+    return "; ".join(f"{check['metric']}: got {check['got']}, wanted {check['wanted']}" for check in gate["reasons"])
+
+
+def trained_checkpoint(output: str) -> str:
+    """The checkpoint that a training's output stands for, as the commands choose it: the best, else the latest."""
+    checkpoints = ObjectStoragePath(output) / "checkpoints"
+    best, latest = checkpoints / "best", checkpoints / "latest"
+    return str(checkpoints / (best if best.exists() else latest).read_text().strip())
 
 
 def write_whole(file: ObjectStoragePath, content: str) -> None:
@@ -129,13 +151,13 @@ def caravan():
     prepare = CaravanJob(
         task_id="prepare",
         command="prepare",
-        config="{{ params.prepare_config }}",
+        configs=["prepare_config"],
         settings={"input": "{{ params.input }}", "tokenizer": "{{ params.tokenizer }}", "output": "{{ params.work }}"},
     )
     pretrain = CaravanJob(
         task_id="pretrain",
         command="pretrain",
-        config="{{ params.pretrain_config }}",
+        configs=["pretrain_config"],
         settings={
             "tokens": "{{ params.work }}/tokens",
             "checkpoint": "{{ params.base_checkpoint }}",
@@ -145,7 +167,7 @@ def caravan():
     sft = CaravanJob(
         task_id="sft",
         command="sft",
-        config="{{ params.sft_config }}",
+        configs=["sft_config"],
         settings={
             "input": "{{ params.sft_input }}",
             "checkpoint": "{{ params.work }}/pretrain",
@@ -155,7 +177,7 @@ def caravan():
     evaluate_base = CaravanJob(
         task_id="evaluate_base",
         command="evaluate",
-        config="{{ params.evaluate_config }}",
+        configs=["evaluate_config"],
         settings={
             "checkpoint": "{{ params.base_checkpoint }}",
             "tokens": "{{ params.work }}/tokens",
@@ -165,7 +187,7 @@ def caravan():
     evaluate = CaravanJob(
         task_id="evaluate",
         command="evaluate",
-        config="{{ params.evaluate_config }}",
+        configs=["evaluate_config", "gate_config"],
         settings={
             "checkpoint": "{{ params.work }}/sft",
             "tokens": "{{ params.work }}/tokens",
@@ -176,22 +198,32 @@ def caravan():
 
     @task.branch
     def gate(params):
-        return read_gate(params["work"])["decision"]
+        return "promote" if read_gate(params["work"])["decision"] == "pass" else "refuse"
 
     @task
     def promote(params, run_id):
-        decision = read_gate(params["work"])
-        # The branch came here on a "promote"; a task cleared by hand in a refused run comes here without one.
-        if decision["decision"] != "promote":
-            raise AirflowFailException(f"the gate refused {params['work']}/sft: {'; '.join(decision['reasons'])}")
-        promoted = {"checkpoint": f"{params['work']}/sft", "run": run_id, "gate": decision}
-        write_whole(ObjectStoragePath(params["promoted"]) / "promoted.json", json.dumps(promoted, indent=2, ensure_ascii=False))
+        gate = read_gate(params["work"])
+        # The branch came here on a pass; a task cleared by hand in a refused run comes here without one.
+        if gate["decision"] != "pass":
+            raise AirflowFailException(f"the gate refused {params['work']}/sft: {refusal(gate)}")
+        evaluation = json.loads((ObjectStoragePath(params["work"]) / "evaluate" / "eval.json").read_text())
+        promoted = {
+            "checkpoint": trained_checkpoint(f"{params['work']}/sft"),
+            "model": evaluation["model"],
+            "run": run_id,
+            "evaluation": evaluation["tasks"],
+            "checks": gate["checks"],
+        }
+        write_whole(
+            ObjectStoragePath(params["promoted"]) / "promoted.json",
+            json.dumps(promoted, indent=2, ensure_ascii=False) + "\n",
+        )
         return promoted
 
     @task
     def refuse(params):
-        reasons = read_gate(params["work"])["reasons"]
-        log.warning("not promoted: %s/sft: %s", params["work"], "; ".join(reasons))
+        reasons = refusal(read_gate(params["work"]))
+        log.warning("not promoted: %s/sft: %s", params["work"], reasons)
         return reasons
 
     prepare >> pretrain >> sft >> evaluate
