@@ -14,12 +14,12 @@ import caravan.pipeline.shard.TokenShards;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
 import picocli.CommandLine.Command;
 
 /**
@@ -89,7 +89,7 @@ final class QuickstartJob extends Job<QuickstartJob.Config> {
   private int command(File root, List<String> step) {
     List<String> line = new ArrayList<>(step);
     line.add(1, "--config");
-    line.add(2, settingsFile(root).toString());
+    line.add(2, settings(root, step.get(0)).toString());
     configFiles.forEach(file -> line.addAll(List.of("--config", file.toString())));
     master.ifPresent(url -> line.addAll(List.of("--master", url)));
     sparkProperties().forEach((key, value) -> line.add(key + "=" + value));
@@ -103,8 +103,8 @@ final class QuickstartJob extends Job<QuickstartJob.Config> {
     return Caravan.run(line.toArray(String[]::new));
   }
 
-  private static File settingsFile(File root) {
-    return new File(root, "conf/quickstart.conf");
+  private static Path settings(File root, String command) {
+    return Path.of(root.getPath(), "conf/quickstart", command + ".conf");
   }
 
   private static File root() {
@@ -141,7 +141,7 @@ final class QuickstartJob extends Job<QuickstartJob.Config> {
           JsonFile.read(out + "/" + stage + "/report.json", StageReport.class, hadoop);
       report.stage(done).counts("Counted", "", done.counts());
     }
-    Path tokens = new Path(out, "tokens");
+    var tokens = new org.apache.hadoop.fs.Path(out, "tokens");
     report.tokens(Manifest.read(hadoop, tokens, Manifest.TOKENS).counts(), lengths(tokens, hadoop));
     report.training(
         "pretrain",
@@ -155,7 +155,7 @@ final class QuickstartJob extends Job<QuickstartJob.Config> {
         "evaluate",
         JsonFile.read(out + "/evaluate/" + Evaluation.JSON_FILE, Evaluation.class, hadoop).tasks());
     byte[] html = report.samples(samples).html().getBytes(StandardCharsets.UTF_8);
-    Path page = new Path(out, "report.html");
+    var page = new org.apache.hadoop.fs.Path(out, "report.html");
     new Storage(hadoop).writeAtomically(page, html);
     for (Sample sample : samples) {
       System.out.printf("%n[%s] %s%s%n", sample.model(), sample.prompt(), sample.continuation());
@@ -176,7 +176,7 @@ final class QuickstartJob extends Job<QuickstartJob.Config> {
 
   private Sample sample(
       String model, String out, String prompt, boolean chat, File root, Configuration hadoop) {
-    List<java.nio.file.Path> files = new ArrayList<>(List.of(settingsFile(root).toPath()));
+    List<Path> files = new ArrayList<>(List.of(settings(root, "generate")));
     files.addAll(configFiles);
     List<String> settings =
         List.of("checkpoint=" + out + "/" + model, "prompt=" + prompt, "chat=" + chat);
@@ -185,7 +185,8 @@ final class QuickstartJob extends Job<QuickstartJob.Config> {
     return new Sample(model, prompt + (chat ? "\n" : ""), text);
   }
 
-  private static LengthHistogram lengths(Path tokens, Configuration hadoop) throws IOException {
+  private static LengthHistogram lengths(org.apache.hadoop.fs.Path tokens, Configuration hadoop)
+      throws IOException {
     LengthHistogram lengths = new LengthHistogram();
     try (TokenShards shards = new TokenShards(hadoop, tokens, TokenManifest.TRAIN)) {
       for (ShardReader shard : shards.shards()) {

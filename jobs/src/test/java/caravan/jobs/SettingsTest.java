@@ -16,6 +16,10 @@ class SettingsTest {
         .getSubcommands().values().stream().map(command -> (Job<?>) command.getCommand());
   }
 
+  private static boolean isSettings(Path file) {
+    return file.toString().endsWith(".conf") && !file.getParent().endsWith("spark");
+  }
+
   private static ConfigKeys reference() {
     return new ConfigKeys(ConfigFactory.parseResources("reference.conf"));
   }
@@ -30,8 +34,8 @@ class SettingsTest {
   @Test
   void everyConfigurationFileLoads() throws Exception {
     Path conf = Path.of(System.getProperty("caravan.root"), "conf");
-    try (Stream<Path> files = Files.list(conf)) {
-      assertThat(files.filter(file -> file.toString().endsWith(".conf")).toList())
+    try (Stream<Path> files = Files.walk(conf)) {
+      assertThat(files.filter(SettingsTest::isSettings).toList())
           .isNotEmpty()
           .allSatisfy(file -> ConfigLoader.of(List.of(file), List.of()));
     }
