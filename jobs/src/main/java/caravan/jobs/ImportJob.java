@@ -51,7 +51,7 @@ final class ImportJob extends Job<ImportJob.Config> {
               .formatted(file, pieces, model.config().vocabSize()));
     }
     Map<String, byte[]> files = new HashMap<>(model.tokenizerFiles());
-    files.put(Tokenizers.FILE, tokenizer.toBytes());
+    files.putAll(Tokenizers.files(tokenizer));
     return Checkpoint.ofModel(model.config(), model.specialTokens(), model.parameters(), files);
   }
 }

@@ -113,11 +113,11 @@ final class SftJob extends Job<SftConfig> {
     Summary.print("sft", data.upToDate(), shown, output);
   }
 
-  /** The base's own; a tokenizer that was given takes the place of its tokenizer.model. */
+  /** The base's own; a tokenizer that was given takes its place. */
   private static Map<String, byte[]> tokenizerFiles(Checkpoint base, Tokenizer tokenizer) {
     Map<String, byte[]> files = new HashMap<>(base.tokenizerFiles());
     if (tokenizer instanceof SentencePieceTokenizer sentencePiece) {
-      files.put(Tokenizers.FILE, sentencePiece.toBytes());
+      files.putAll(Tokenizers.files(sentencePiece));
     }
     return files;
   }

@@ -56,7 +56,7 @@ record StartingModel(
         model.llama(shards.vocabSize(), sequenceLength),
         Optional.empty(),
         SpecialTokens.of(tokenizer.bosId(), tokenizer.eosId()),
-        Map.of(Tokenizers.FILE, tokenizer.toBytes()));
+        Tokenizers.files(tokenizer));
   }
 
   private static StartingModel trained(

@@ -1,7 +1,10 @@
 package caravan.jobs;
 
+import caravan.pipeline.Json;
 import caravan.pipeline.Storage;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import caravan.pipeline.tokenize.TrainTokenizerStage;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
@@ -11,6 +14,15 @@ final class Tokenizers {
   static final String FILE = "tokenizer.model";
 
   private Tokenizers() {}
+
+  /** What a checkpoint carries of a tokenizer, so that transformers opens it too; by file name. */
+  static Map<String, byte[]> files(SentencePieceTokenizer tokenizer) {
+    return Map.of(
+        FILE,
+        tokenizer.toBytes(),
+        TrainTokenizerStage.CONFIG_FILE,
+        Json.bytes(tokenizer.model().transformersConfig()));
+  }
 
   /**
    * @param location a tokenizer.model, or a directory that holds one

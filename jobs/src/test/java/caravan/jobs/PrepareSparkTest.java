@@ -116,6 +116,8 @@ class PrepareSparkTest {
     assertThat(first.out()).contains("pretrain: 4 of 4 steps, validation loss ", " (bigram: ");
     assertThat(work.resolve("pretrain/checkpoints/step-00000004/tokenizer.model"))
         .hasSameBinaryContentAs(work.resolve("tokenizer/tokenizer.model"));
+    assertThat(work.resolve("pretrain/checkpoints/step-00000004/tokenizer_config.json"))
+        .hasSameBinaryContentAs(work.resolve("tokenizer/tokenizer_config.json"));
     assertThat(work.resolve("pretrain/report.html")).content().contains("bigram", "<polyline");
     assertThat(json("pretrain/bigram.json").at("/baseline/loss").asDouble()).isPositive();
     Said second = pretrain("pretrain", "bigram=true");

@@ -1,7 +1,9 @@
 package caravan.pipeline.tokenize;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A SentencePiece model file ({@code tokenizer.model}): the {@code ModelProto} message of
@@ -308,5 +310,20 @@ public record SentencePieceModel(
         .bool(4, normalizer.removeExtraWhitespaces)
         .bool(5, normalizer.escapeWhitespaces)
         .toBytes();
+  }
+
+  /** {@code tokenizer_config.json}: how Hugging Face's transformers is to read the model file. */
+  public Map<String, Object> transformersConfig() {
+    SentencePieceModel.Specials specials = trainer().specials();
+    Map<String, Object> config = new LinkedHashMap<>();
+    config.put("tokenizer_class", "LlamaTokenizer");
+    config.put("add_bos_token", true);
+    config.put("add_eos_token", false);
+    config.put("bos_token", specials.bosPiece());
+    config.put("eos_token", specials.eosPiece());
+    config.put("unk_token", specials.unkPiece());
+    config.put("clean_up_tokenization_spaces", false);
+    config.put("legacy", true);
+    return config;
   }
 }

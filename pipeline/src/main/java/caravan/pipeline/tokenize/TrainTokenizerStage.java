@@ -5,7 +5,6 @@ import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
 import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,7 +27,7 @@ public final class TrainTokenizerStage {
   public static final String MODEL_FILE = "tokenizer.model";
 
   static final String VOCAB_FILE = "tokenizer.vocab";
-  static final String CONFIG_FILE = "tokenizer_config.json";
+  public static final String CONFIG_FILE = "tokenizer_config.json";
 
   private static final Logger log = LoggerFactory.getLogger(TrainTokenizerStage.class);
 
@@ -100,7 +99,7 @@ public final class TrainTokenizerStage {
     storage.writeAtomically(new Path(directory, MODEL_FILE), model.toBytes());
     storage.writeAtomically(new Path(directory, VOCAB_FILE), vocabulary(model));
     storage.writeAtomically(
-        new Path(directory, CONFIG_FILE), Json.bytes(transformersConfig(model)));
+        new Path(directory, CONFIG_FILE), Json.bytes(model.transformersConfig()));
     Manifest manifest = manifest(inputs, directory, segments, model);
     manifest.write(conf, directory);
     return manifest;
@@ -148,19 +147,5 @@ public final class TrainTokenizerStage {
       lines.append(piece.text()).append('\t').append((long) piece.score()).append('\n');
     }
     return lines.toString().getBytes(StandardCharsets.UTF_8);
-  }
-
-  private static Map<String, Object> transformersConfig(SentencePieceModel model) {
-    SentencePieceModel.Specials specials = model.trainer().specials();
-    Map<String, Object> config = new LinkedHashMap<>();
-    config.put("tokenizer_class", "LlamaTokenizer");
-    config.put("add_bos_token", true);
-    config.put("add_eos_token", false);
-    config.put("bos_token", specials.bosPiece());
-    config.put("eos_token", specials.eosPiece());
-    config.put("unk_token", specials.unkPiece());
-    config.put("clean_up_tokenization_spaces", false);
-    config.put("legacy", true);
-    return config;
   }
 }
