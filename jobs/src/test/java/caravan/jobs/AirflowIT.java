@@ -18,6 +18,7 @@ class AirflowIT {
   /** The tests take minutes; making two Python environments first takes some more. */
   private static final long LIMIT_MINUTES = 30;
 
+  private static final long GRACE_SECONDS = 10;
   private static final int SHOWN_LINES = 200;
 
   @Test
@@ -41,9 +42,12 @@ class AirflowIT {
     }
   }
 
-  /** Ends pytest and all that it started: Airflow, and Spark below it. */
+  /** Asks pytest to end, which ends Airflow and Spark below it; what is left then is killed. */
   private static void end(Process tests) {
-    tests.descendants().toList().forEach(ProcessHandle::destroyForcibly);
+    List<ProcessHandle> started = tests.descendants().toList();
+    tests.destroy();
+    tests.onExit().completeOnTimeout(tests, GRACE_SECONDS, TimeUnit.SECONDS).join();
+    started.forEach(ProcessHandle::destroyForcibly);
     tests.destroyForcibly();
   }
 
