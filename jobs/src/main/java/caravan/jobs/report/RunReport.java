@@ -3,6 +3,7 @@ package caravan.jobs.report;
 import caravan.model.train.Metrics;
 import caravan.pipeline.StageReport;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -41,15 +42,17 @@ public final class RunReport {
                 in.characters(),
                 report.seconds()));
     List<BarChart.Bar> bars = new ArrayList<>(List.of(new BarChart.Bar("kept", kept.documents())));
-    report
-        .droppedByReason()
-        .forEach((reason, tally) -> bars.add(new BarChart.Bar(reason, tally.documents())));
+    List<List<Object>> reasons = new ArrayList<>();
+    report.droppedByReason().entrySet().stream()
+        .sorted(Comparator.comparing(dropped -> -dropped.getValue().documents()))
+        .forEach(
+            dropped -> {
+              StageReport.Tally tally = dropped.getValue();
+              bars.add(new BarChart.Bar(dropped.getKey(), tally.documents()));
+              reasons.add(List.of(dropped.getKey(), tally.documents(), tally.characters()));
+            });
     page.figure(
         BarChart.svg("documents by verdict", bars), "Documents kept, and dropped per reason");
-    List<List<Object>> reasons = new ArrayList<>();
-    report
-        .droppedByReason()
-        .forEach((reason, t) -> reasons.add(List.of(reason, t.documents(), t.characters())));
     if (!reasons.isEmpty()) {
       page.table(List.of("Dropped as", "Documents", "Characters"), reasons);
     }

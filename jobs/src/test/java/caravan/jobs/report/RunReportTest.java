@@ -5,12 +5,28 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import caravan.jobs.report.RunReport.Sample;
 import caravan.model.train.Metrics;
+import caravan.pipeline.StageReport;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class RunReportTest {
+  @Test
+  void droppedDocumentsStandByReasonTheMostFrequentFirst() {
+    List<StageReport.Group> groups =
+        List.of(
+            new StageReport.Group("kept", "news", "zh", 5, 500, 490),
+            new StageReport.Group("bullet_lines", "news", "zh", 1, 20, 20),
+            new StageReport.Group("too_short", "news", "en", 7, 70, 70));
+    StageReport stage = new StageReport("clean", 3, groups, Map.of("whitespace", 10L), Map.of());
+    assertThat(new RunReport("run").stage(stage).html())
+        .contains("Kept 5 of 13 documents and 490 of 590 characters in 3 s.")
+        .contains("<td>whitespace</td><td class=\"number\">10</td>")
+        .containsSubsequence(
+            "<td>too_short</td><td class=\"number\">7</td>", "<td>bullet_lines</td>");
+  }
+
   @Test
   void lossesAreDrawnWithTheBigramBesideThem() {
     List<Metrics> metrics =
