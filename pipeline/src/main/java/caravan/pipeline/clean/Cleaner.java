@@ -2,12 +2,15 @@ package caravan.pipeline.clean;
 
 import caravan.pipeline.Document;
 import caravan.pipeline.text.Drop;
+import caravan.pipeline.text.Judge;
 import caravan.pipeline.text.LanguageDetector;
+import caravan.pipeline.text.Passage;
 import caravan.pipeline.text.PiiMasker;
+import caravan.pipeline.text.TextEdit;
 import caravan.pipeline.text.TextFilter;
 import caravan.pipeline.text.TextNormalizer;
-import caravan.pipeline.text.Words;
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +21,8 @@ import java.util.TreeMap;
 public final class Cleaner implements Serializable {
 
   /**
-   * @param document normalized; masked too when it is kept
+   * @param document when it is kept, edited and masked; when it is dropped, normalized and
+   *     otherwise whole
    * @param drop why it goes, empty when it stays
    * @param edits code points that edits took away, per edit reason
    */
@@ -28,43 +32,96 @@ public final class Cleaner implements Serializable {
   private final TextNormalizer normalizer = new TextNormalizer();
   private final LanguageDetector detector = new LanguageDetector();
   private final PiiMasker masker;
-  private final Map<String, List<TextFilter>> filters = new HashMap<>();
+  private final Map<String, List<LanguageRules.Named>> rules = new HashMap<>();
 
   public Cleaner(CleanConfig config) {
     this.config = config;
     this.masker = new PiiMasker(config.maskPii());
     for (String language : config.keepLanguages()) {
-      filters.put(language, config.rules(language).chain());
+      rules.put(language, config.rules(language).chain());
     }
   }
 
   public Cleaned clean(Document document) {
-    TextNormalizer.Normalized normalized = normalizer.normalize(document.text());
-    Words words = Words.of(normalized.text());
-    String language = detector.detect(words);
-    Document clean = document.withText(normalized.text()).withLanguage(language);
-    Optional<Drop> drop = drop(language, words);
-    if (drop.isPresent()) {
-      return new Cleaned(clean, drop, normalized.removed());
-    }
-    PiiMasker.Masked masked = masker.mask(clean.text());
-    Map<String, Long> edits = new TreeMap<>(normalized.removed());
-    edits.putAll(masked.removed());
-    return new Cleaned(clean.withText(masked.text()), Optional.empty(), edits);
+    return new Cleaning(document, null).run();
   }
 
-  private Optional<Drop> drop(String language, Words words) {
-    List<TextFilter> rules = filters.get(language);
-    if (rules == null) {
-      String detail = language + ", kept are " + config.keepLanguages();
-      return Optional.of(new Drop("language", detail));
+  /** The same with everything that happened on the way. */
+  public Story explain(Document document) {
+    List<Story.Step> steps = new ArrayList<>();
+    Cleaned outcome = new Cleaning(document, steps).run();
+    return new Story(outcome.document().language(), List.copyOf(steps), outcome);
+  }
+
+  /** One document on its way through the rules. */
+  private final class Cleaning {
+    private final Document document;
+
+    /** Where to write down what happens; null: nobody wants to know, the first drop ends it. */
+    private final List<Story.Step> steps;
+
+    private final Map<String, Long> edits = new TreeMap<>();
+    private Optional<Drop> drop = Optional.empty();
+
+    Cleaning(Document document, List<Story.Step> steps) {
+      this.document = document;
+      this.steps = steps;
     }
-    for (TextFilter filter : rules) {
-      Optional<Drop> drop = filter.check(words);
+
+    Cleaned run() {
+      TextNormalizer.Normalized normalized = normalizer.normalize(document.text());
+      edited("normalize", document.text(), normalized.text(), normalized.removed());
+      Map<String, Long> normalizing = Map.copyOf(edits);
+      Passage passage = Passage.of(normalized.text(), document.meta());
+      String language = detector.detect(passage.words());
+      Document whole = document.withText(normalized.text()).withLanguage(language);
+      String text = apply(language, passage);
       if (drop.isPresent()) {
-        return drop;
+        return new Cleaned(whole, drop, normalizing);
+      }
+      PiiMasker.Masked masked = masker.mask(text);
+      edited("mask-pii", text, masked.text(), masked.removed());
+      return new Cleaned(whole.withText(masked.text()), drop, edits);
+    }
+
+    /** What the rules of the language leave of the text. */
+    private String apply(String language, Passage whole) {
+      List<LanguageRules.Named> chain = rules.get(language);
+      if (chain == null) {
+        String detail = language + ", kept are " + config.keepLanguages();
+        judged("keep-languages", List.of(), Optional.of(new Drop("language", detail)));
+        return whole.text();
+      }
+      Passage passage = whole;
+      for (LanguageRules.Named named : chain) {
+        if (named.rule() instanceof TextFilter filter) {
+          Judge judge = steps == null ? Judge.quick() : Judge.thorough();
+          filter.measure(passage, judge);
+          judged(named.name(), judge.measures(), judge.drop());
+        } else if (named.rule() instanceof TextEdit edit) {
+          TextEdit.Edited edited = edit.edit(passage);
+          edited(named.name(), passage.text(), edited.text(), edited.removed());
+          passage = passage.withText(edited.text());
+        }
+        if (drop.isPresent() && steps == null) {
+          break;
+        }
+      }
+      return passage.text();
+    }
+
+    private void edited(String rule, String before, String after, Map<String, Long> removed) {
+      removed.forEach((reason, characters) -> edits.merge(reason, characters, Long::sum));
+      if (steps != null) {
+        steps.add(new Story.Edit(rule, before, after, Map.copyOf(removed)));
       }
     }
-    return Optional.empty();
+
+    private void judged(String rule, List<Judge.Measure> measures, Optional<Drop> verdict) {
+      drop = drop.or(() -> verdict);
+      if (steps != null) {
+        steps.add(new Story.Verdict(rule, measures, verdict));
+      }
+    }
   }
 }

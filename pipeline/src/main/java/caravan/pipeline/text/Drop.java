@@ -1,8 +1,5 @@
 package caravan.pipeline.text;
 
-import java.util.Locale;
-import java.util.Optional;
-
 /**
  * Why a document goes.
  *
@@ -11,29 +8,14 @@ import java.util.Optional;
  */
 public record Drop(String reason, String detail) {
   public Drop {
-    if (!reason.matches("[a-z0-9_]+")) {
+    if (!isName(reason)) {
       throw new IllegalArgumentException(
           "drop reason: got " + reason + ", wanted lower-case letters, digits and underscores");
     }
   }
 
-  /** A drop when {@code value} is below {@code minimum}. */
-  static Optional<Drop> below(String reason, double value, double minimum, String unit) {
-    return value < minimum
-        ? Optional.of(new Drop(reason, number(value) + unit + ", minimum " + number(minimum)))
-        : Optional.empty();
-  }
-
-  /** A drop when {@code value} is above {@code maximum}. */
-  static Optional<Drop> above(String reason, double value, double maximum, String unit) {
-    return value > maximum
-        ? Optional.of(new Drop(reason, number(value) + unit + ", maximum " + number(maximum)))
-        : Optional.empty();
-  }
-
-  private static String number(double value) {
-    return value == Math.rint(value)
-        ? String.format(Locale.ROOT, "%d", (long) value)
-        : String.format(Locale.ROOT, "%.3f", value);
+  private static boolean isName(String reason) {
+    return !reason.isEmpty()
+        && reason.chars().allMatch(c -> c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_');
   }
 }

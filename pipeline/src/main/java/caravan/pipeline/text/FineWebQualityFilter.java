@@ -1,8 +1,5 @@
 package caravan.pipeline.text;
 
-import java.util.List;
-import java.util.Optional;
-
 /**
  * The line rules of FineWeb (Penedo et al. 2024, arXiv 2406.17557, section 3.6) with FineWeb2's
  * thresholds for Chinese (Penedo et al. 2025, arXiv 2506.20920): pages of menus, lists and repeated
@@ -25,36 +22,49 @@ public record FineWebQualityFilter(
   private static final String TERMINAL = ".!?\"'”’。！？…」』．｡";
 
   public FineWebQualityFilter {
-    TextFilter.checkFraction("min-terminated-lines", minTerminatedLines);
-    TextFilter.checkFraction("max-short-lines", maxShortLines);
-    TextFilter.checkRange("short-line-characters", 0, shortLineCharacters);
-    TextFilter.checkFraction("max-duplicate-line-characters", maxDuplicateLineCharacters);
-    TextFilter.checkRange("line-breaks-per-word", 0, maxLineBreaksPerWord);
+    Rule.checkFraction("min-terminated-lines", minTerminatedLines);
+    Rule.checkFraction("max-short-lines", maxShortLines);
+    Rule.checkRange("short-line-characters", 0, shortLineCharacters);
+    Rule.checkFraction("max-duplicate-line-characters", maxDuplicateLineCharacters);
+    Rule.checkRange("line-breaks-per-word", 0, maxLineBreaksPerWord);
   }
 
   @Override
-  public Optional<Drop> check(Words words) {
-    String text = words.text();
-    List<String> lines = Lines.lines(text);
-    if (lines.isEmpty()) {
-      return Optional.of(new Drop("empty", "no line with text on it"));
+  public boolean measure(Passage passage, Judge judge) {
+    Lines lines = passage.lines();
+    if (!judge.atLeast("empty", lines.count(), 1, "lines with text on them")) {
+      return false;
     }
-    double count = lines.size();
-    long terminated =
-        lines.stream().filter(l -> TERMINAL.indexOf(l.charAt(l.length() - 1)) >= 0).count();
-    long shortOnes =
-        lines.stream().filter(l -> l.codePointCount(0, l.length()) <= shortLineCharacters).count();
-    long breaks = text.chars().filter(c -> c == '\n').count();
-    double repeated =
-        (double) Lines.repeated(lines).characters() / Math.max(1, words.characters() - breaks);
-    double perWord = (double) breaks / Math.max(1, words.count());
-    return Drop.below("unterminated_lines", terminated / count, minTerminatedLines, " of lines")
-        .or(() -> Drop.above("short_lines", shortOnes / count, maxShortLines, " of lines"))
-        .or(() -> repeatedLines(repeated))
-        .or(() -> Drop.above("list_like", perWord, maxLineBreaksPerWord, " breaks per word"));
+    double count = Math.max(1, lines.count());
+    Words words = passage.words();
+    return judge.atLeast(
+            "unterminated_lines", terminated(lines) / count, minTerminatedLines, "of lines")
+        && judge.atMost("short_lines", shortOnes(lines) / count, maxShortLines, "of lines")
+        && judge.atMost(
+            "repeated_lines",
+            lines.repeatedCharacters() / Math.max(1.0, words.characters() - words.lineBreaks()),
+            maxDuplicateLineCharacters,
+            "of the text")
+        && judge.atMost(
+            "list_like",
+            words.lineBreaks() / Math.max(1.0, words.count()),
+            maxLineBreaksPerWord,
+            "breaks per word");
   }
 
-  private Optional<Drop> repeatedLines(double share) {
-    return Drop.above("repeated_lines", share, maxDuplicateLineCharacters, " of the text");
+  private static int terminated(Lines lines) {
+    int terminated = 0;
+    for (int i = 0; i < lines.count(); i++) {
+      terminated += TERMINAL.indexOf(lines.lastChar(i)) >= 0 ? 1 : 0;
+    }
+    return terminated;
+  }
+
+  private int shortOnes(Lines lines) {
+    int shortOnes = 0;
+    for (int i = 0; i < lines.count(); i++) {
+      shortOnes += lines.characters(i) <= shortLineCharacters ? 1 : 0;
+    }
+    return shortOnes;
   }
 }

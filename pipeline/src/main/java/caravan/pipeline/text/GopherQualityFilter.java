@@ -1,10 +1,5 @@
 package caravan.pipeline.text;
 
-import java.util.HashSet;
-import java.util.List;
-import java.util.Optional;
-import java.util.Set;
-
 /**
  * The quality rules of Gopher (Rae et al. 2021, arXiv 2112.11446, appendix A.1.1): number and mean
  * length of words, symbols per word, lines that are bullets or break off, tokens with a letter, and
@@ -29,18 +24,17 @@ public record GopherQualityFilter(
     double maxEllipsisLines,
     double minAlphabeticTokens,
     int minStopWords,
-    List<String> stopWords)
+    WordSet stopWords)
     implements TextFilter {
   private static final String BULLETS = "•●○■□▪◆◇‣⁃-*·";
 
   public GopherQualityFilter {
-    TextFilter.checkRange("words", minWords, maxWords);
-    TextFilter.checkRange("mean-word-length", minMeanWordLength, maxMeanWordLength);
-    TextFilter.checkRange("symbols-per-word", 0, maxSymbolsPerWord);
-    TextFilter.checkFraction("max-bullet-lines", maxBulletLines);
-    TextFilter.checkFraction("max-ellipsis-lines", maxEllipsisLines);
-    TextFilter.checkFraction("min-alphabetic-tokens", minAlphabeticTokens);
-    stopWords = List.copyOf(stopWords);
+    Rule.checkRange("words", minWords, maxWords);
+    Rule.checkRange("mean-word-length", minMeanWordLength, maxMeanWordLength);
+    Rule.checkRange("symbols-per-word", 0, maxSymbolsPerWord);
+    Rule.checkFraction("max-bullet-lines", maxBulletLines);
+    Rule.checkFraction("max-ellipsis-lines", maxEllipsisLines);
+    Rule.checkFraction("min-alphabetic-tokens", minAlphabeticTokens);
     if (minStopWords > stopWords.size()) {
       throw new IllegalArgumentException(
           "min-stop-words: got %d, wanted at most the %d words of stop-words"
@@ -49,24 +43,25 @@ public record GopherQualityFilter(
   }
 
   @Override
-  public Optional<Drop> check(Words words) {
-    return Drop.below("too_few_words", words.count(), minWords, " words")
-        .or(() -> Drop.above("too_many_words", words.count(), maxWords, " words"))
-        .or(() -> meanWordLength(words))
-        .or(() -> symbols(words))
-        .or(() -> lines(words))
-        .or(() -> alphabeticTokens(words))
-        .or(() -> stopWords(words));
+  public boolean measure(Passage passage, Judge judge) {
+    Words words = passage.words();
+    return judge.atLeast("too_few_words", words.count(), minWords, "words")
+        && judge.atMost("too_many_words", words.count(), maxWords, "words")
+        && meanWordLength(words, judge)
+        && symbols(words, judge)
+        && lines(passage.lines(), judge)
+        && alphabeticTokens(words, judge)
+        && stopWords(words, judge);
   }
 
-  private Optional<Drop> meanWordLength(Words words) {
+  private boolean meanWordLength(Words words, Judge judge) {
     double mean = (double) words.wordCharacters() / Math.max(1, words.count());
-    String unit = " code points per word";
-    return Drop.below("mean_word_length", mean, minMeanWordLength, unit)
-        .or(() -> Drop.above("mean_word_length", mean, maxMeanWordLength, unit));
+    String unit = "code points per word";
+    return judge.atLeast("mean_word_length", mean, minMeanWordLength, unit)
+        && judge.atMost("mean_word_length", mean, maxMeanWordLength, unit);
   }
 
-  private Optional<Drop> symbols(Words words) {
+  private boolean symbols(Words words, Judge judge) {
     String text = words.text();
     int numberSigns = 0;
     int ellipses = 0;
@@ -82,33 +77,29 @@ public record GopherQualityFilter(
       }
     }
     double count = Math.max(1, words.count());
-    double perWord = ellipses / count;
-    return Drop.above("number_signs", numberSigns / count, maxSymbolsPerWord, " # per word")
-        .or(() -> Drop.above("ellipses", perWord, maxSymbolsPerWord, " ellipses per word"));
+    return judge.atMost("number_signs", numberSigns / count, maxSymbolsPerWord, "# per word")
+        && judge.atMost("ellipses", ellipses / count, maxSymbolsPerWord, "ellipses per word");
   }
 
-  private Optional<Drop> lines(Words words) {
-    List<String> lines = Lines.lines(words.text());
-    double count = Math.max(1, lines.size());
-    long bullets = lines.stream().filter(line -> BULLETS.indexOf(line.charAt(0)) >= 0).count();
-    long broken = lines.stream().filter(l -> l.endsWith("...") || l.endsWith("…")).count();
-    return Drop.above("bullet_lines", bullets / count, maxBulletLines, " of lines")
-        .or(() -> Drop.above("ellipsis_lines", broken / count, maxEllipsisLines, " of lines"));
-  }
-
-  private Optional<Drop> alphabeticTokens(Words words) {
-    double share = (double) words.alphabeticTokens() / Math.max(1, words.tokens());
-    return Drop.below("few_alphabetic_tokens", share, minAlphabeticTokens, " of tokens");
-  }
-
-  private Optional<Drop> stopWords(Words words) {
-    Set<Long> missing = new HashSet<>();
-    stopWords.forEach(word -> missing.add(Words.hashOf(word)));
-    int wanted = missing.size() - minStopWords;
-    for (int i = 0; i < words.count() && missing.size() > wanted; i++) {
-      missing.remove(words.hash(i));
+  private boolean lines(Lines lines, Judge judge) {
+    int bullets = 0;
+    int broken = 0;
+    for (int i = 0; i < lines.count(); i++) {
+      bullets += BULLETS.indexOf(lines.firstChar(i)) >= 0 ? 1 : 0;
+      broken += lines.breaksOff(i) ? 1 : 0;
     }
-    int found = stopWords.size() - missing.size();
-    return Drop.below("few_stop_words", found, minStopWords, " different stop words");
+    double count = Math.max(1, lines.count());
+    return judge.atMost("bullet_lines", bullets / count, maxBulletLines, "of lines")
+        && judge.atMost("ellipsis_lines", broken / count, maxEllipsisLines, "of lines");
+  }
+
+  private boolean alphabeticTokens(Words words, Judge judge) {
+    double share = (double) words.alphabeticTokens() / Math.max(1, words.tokens());
+    return judge.atLeast("few_alphabetic_tokens", share, minAlphabeticTokens, "of tokens");
+  }
+
+  private boolean stopWords(Words words, Judge judge) {
+    int found = stopWords.differentIn(words, minStopWords);
+    return judge.atLeast("few_stop_words", found, minStopWords, "different stop words");
   }
 }

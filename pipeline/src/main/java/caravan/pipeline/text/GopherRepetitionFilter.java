@@ -1,7 +1,6 @@
 package caravan.pipeline.text;
 
 import java.util.List;
-import java.util.Optional;
 
 /**
  * The repetition rules of Gopher (Rae et al. 2021, arXiv 2112.11446, table A1): repeated lines and
@@ -37,72 +36,67 @@ public record GopherRepetitionFilter(
       if (n < 1) {
         throw new IllegalArgumentException("n: got " + n + ", wanted at least 1");
       }
-      TextFilter.checkFraction("max-characters", maxCharacters);
+      Rule.checkFraction("max-characters", maxCharacters);
     }
   }
 
   public GopherRepetitionFilter {
-    TextFilter.checkFraction("max-duplicate-lines", maxDuplicateLines);
-    TextFilter.checkFraction("max-duplicate-line-characters", maxDuplicateLineCharacters);
-    TextFilter.checkFraction("max-duplicate-paragraphs", maxDuplicateParagraphs);
-    TextFilter.checkFraction("max-duplicate-paragraph-characters", maxDuplicateParagraphCharacters);
+    Rule.checkFraction("max-duplicate-lines", maxDuplicateLines);
+    Rule.checkFraction("max-duplicate-line-characters", maxDuplicateLineCharacters);
+    Rule.checkFraction("max-duplicate-paragraphs", maxDuplicateParagraphs);
+    Rule.checkFraction("max-duplicate-paragraph-characters", maxDuplicateParagraphCharacters);
     topNgrams = List.copyOf(topNgrams);
     duplicateNgrams = List.copyOf(duplicateNgrams);
   }
 
   @Override
-  public Optional<Drop> check(Words words) {
-    return paragraphs(words).or(() -> lines(words)).or(() -> ngrams(words));
-  }
-
-  private Optional<Drop> paragraphs(Words words) {
+  public boolean measure(Passage passage, Judge judge) {
+    double characters = Math.max(1, passage.words().characters());
     return repeated(
-        Lines.paragraphs(words.text()),
-        words,
-        "duplicate_paragraph",
-        maxDuplicateParagraphs,
-        maxDuplicateParagraphCharacters);
+            passage.paragraphs(),
+            "duplicate_paragraph",
+            maxDuplicateParagraphs,
+            maxDuplicateParagraphCharacters,
+            characters,
+            judge)
+        && repeated(
+            passage.lines(),
+            "duplicate_line",
+            maxDuplicateLines,
+            maxDuplicateLineCharacters,
+            characters,
+            judge)
+        && ngrams(passage.ngrams(), characters, judge);
   }
 
-  private Optional<Drop> lines(Words words) {
-    return repeated(
-        Lines.lines(words.text()),
-        words,
-        "duplicate_line",
-        maxDuplicateLines,
-        maxDuplicateLineCharacters);
+  private static boolean repeated(
+      Lines pieces,
+      String name,
+      double maxPieces,
+      double maxCharacters,
+      double characters,
+      Judge judge) {
+    double share = pieces.repeatedLines() / Math.max(1.0, pieces.count());
+    double charactersShare = pieces.repeatedCharacters() / characters;
+    return judge.atMost(name + "s", share, maxPieces, "of them")
+        && judge.atMost(name + "_characters", charactersShare, maxCharacters, "of the text");
   }
 
-  private static Optional<Drop> repeated(
-      List<String> pieces, Words words, String name, double maxPieces, double maxCharacters) {
-    if (pieces.size() < 2) {
-      return Optional.empty();
-    }
-    Lines.Repeated repeated = Lines.repeated(pieces);
-    double share = (double) repeated.pieces() / pieces.size();
-    double characters = (double) repeated.characters() / words.characters();
-    return Drop.above(name + "s", share, maxPieces, " of them")
-        .or(() -> Drop.above(name + "_characters", characters, maxCharacters, " of the text"));
-  }
-
-  private Optional<Drop> ngrams(Words words) {
-    Ngrams ngrams = new Ngrams(words);
+  private boolean ngrams(Ngrams ngrams, double characters, Judge judge) {
     for (NgramLimit limit : topNgrams) {
-      double share = (double) ngrams.topCharacters(limit.n()) / words.characters();
+      double share = ngrams.topCharacters(limit.n()) / characters;
       String reason = "top_" + limit.n() + "_gram";
-      Optional<Drop> drop = Drop.above(reason, share, limit.maxCharacters(), " of the text");
-      if (drop.isPresent()) {
-        return drop;
+      if (!judge.atMost(reason, share, limit.maxCharacters(), "of the text")) {
+        return false;
       }
     }
     for (NgramLimit limit : duplicateNgrams) {
-      double share = (double) ngrams.repeatedCharacters(limit.n()) / words.characters();
+      double share = ngrams.repeatedCharacters(limit.n()) / characters;
       String reason = "duplicate_" + limit.n() + "_grams";
-      Optional<Drop> drop = Drop.above(reason, share, limit.maxCharacters(), " of the text");
-      if (drop.isPresent()) {
-        return drop;
+      if (!judge.atMost(reason, share, limit.maxCharacters(), "of the text")) {
+        return false;
       }
     }
-    return Optional.empty();
+    return true;
   }
 }

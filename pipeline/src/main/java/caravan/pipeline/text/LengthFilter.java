@@ -1,7 +1,5 @@
 package caravan.pipeline.text;
 
-import java.util.Optional;
-
 /**
  * Bounds on the length of a document.
  *
@@ -10,13 +8,13 @@ import java.util.Optional;
  */
 public record LengthFilter(int minCharacters, int maxCharacters) implements TextFilter {
   public LengthFilter {
-    TextFilter.checkRange("characters", minCharacters, maxCharacters);
+    Rule.checkRange("characters", minCharacters, maxCharacters);
   }
 
   @Override
-  public Optional<Drop> check(Words words) {
-    int length = words.characters();
-    return Drop.below("too_short", length, minCharacters, " code points")
-        .or(() -> Drop.above("too_long", length, maxCharacters, " code points"));
+  public boolean measure(Passage passage, Judge judge) {
+    int length = passage.words().characters();
+    return judge.atLeast("too_short", length, minCharacters, "code points")
+        && judge.atMost("too_long", length, maxCharacters, "code points");
   }
 }

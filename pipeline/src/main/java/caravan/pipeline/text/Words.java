@@ -18,6 +18,7 @@ public final class Words {
   private int[] ends = new int[64];
   private int count;
   private int characters;
+  private int lineBreaks;
   private int wordCharacters;
   private int tokens;
   private int alphabeticTokens;
@@ -42,6 +43,7 @@ public final class Words {
       int c = text.codePointAt(i);
       int next = i + Character.charCount(c);
       characters++;
+      lineBreaks += c == '\n' ? 1 : 0;
       boolean single = c >= 0x3005 && (Scripts.isHan(c) || Scripts.isKana(c));
       boolean part = !single && Scripts.isWordPart(c);
       if (!part && wordStart >= 0) {
@@ -96,6 +98,11 @@ public final class Words {
   /** Length of the text in code points. */
   public int characters() {
     return characters;
+  }
+
+  /** Line breaks in the text. */
+  public int lineBreaks() {
+    return lineBreaks;
   }
 
   /** Number of words. */

@@ -6,8 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import caravan.pipeline.Document;
 import caravan.pipeline.ReferenceConf;
 import caravan.pipeline.text.Drop;
+import caravan.pipeline.text.Judge;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** A toy corpus whose survivors, and the others' reasons, are spelled out. */
@@ -130,12 +133,56 @@ class CleanerTest {
   }
 
   @Test
+  void removed_lines_are_accounted_for_and_dropped_documents_stay_whole() {
+    Cleaner.Cleaned kept = clean(cleaner(""), "上一篇：海边\n\n" + PORT + "\n加微信 abc 领取优惠券");
+    assertThat(kept.document().text()).isEqualTo(PORT);
+    assertThat(kept.edits()).isEqualTo(Map.of("line_navigation", 8L, "line_advertising", 14L));
+    Cleaner.Cleaned dropped = clean(cleaner(""), "上一篇：海边\n短文一篇，没有意思。  ");
+    assertThat(dropped.document().text()).isEqualTo("上一篇：海边\n短文一篇，没有意思。");
+    assertThat(dropped.drop()).hasValue(new Drop("too_short", "10 code points, minimum 50"));
+    assertThat(dropped.edits()).isEqualTo(Map.of("whitespace", 2L));
+  }
+
+  @Test
+  void the_story_of_a_document_tells_every_edit_and_every_measure() {
+    Document document = new Document("1", "toy", "toy.txt", "", "上一篇：海边\n短文。 ", Map.of());
+    Story story = cleaner("zh.filters = [length, page-lines, length]").explain(document);
+    Judge.Measure tooLong =
+        new Judge.Measure("too_long", 10, "code points", Judge.Bound.MAXIMUM, 1_000_000);
+    assertThat(story.language()).isEqualTo("zh");
+    assertThat(story.steps())
+        .startsWith(
+            new Story.Edit("normalize", "上一篇：海边\n短文。 ", "上一篇：海边\n短文。", Map.of("whitespace", 1L)),
+            new Story.Verdict(
+                "length",
+                List.of(
+                    new Judge.Measure("too_short", 10, "code points", Judge.Bound.MINIMUM, 50),
+                    tooLong),
+                Optional.of(new Drop("too_short", "10 code points, minimum 50"))),
+            new Story.Edit("page-lines", "上一篇：海边\n短文。", "短文。", Map.of("line_navigation", 7L)));
+    assertThat(story.steps()).last().extracting("drop").asString().contains("3 code points");
+    assertThat(tooLong.passes()).isTrue();
+    assertThat(tooLong.detail()).isEqualTo("10 code points, maximum 1000000");
+  }
+
+  @Test
+  void a_story_ends_as_the_cleaning_does() {
+    Cleaner cleaner = cleaner("");
+    CORPUS.forEach(
+        (name, text) -> {
+          Document document = new Document(name, "toy", "toy.txt", "", text, Map.of());
+          assertThat(cleaner.explain(document).outcome()).isEqualTo(cleaner.clean(document));
+        });
+  }
+
+  @Test
   void wrong_settings_are_named() {
     assertThatThrownBy(() -> cleaner("keep-languages = [zh, fr]"))
         .hasMessageContaining(
             "clean.keep-languages: got [zh, fr], wanted one or more of zh, en and other");
     assertThatThrownBy(() -> cleaner("en.filters = [lenght]"))
-        .hasMessageContaining("clean filters: got lenght, wanted length, gopher-quality");
+        .hasMessageContaining(
+            "clean filters: got lenght, wanted one or more of page-lines, length");
     assertThatThrownBy(() -> cleaner("zh.length.max-chars = 3")).hasMessageContaining("max-chars");
   }
 }

@@ -49,11 +49,11 @@ class TextFilterTest {
       其中 MinHash 算法用于去除重复的文档，而 SentencePiece 负责把文字切分成 token，供模型训练使用。""";
 
   private static String reason(TextFilter filter, String text) {
-    return filter.check(Words.of(text)).map(Drop::reason).orElse("kept");
+    return filter.check(Passage.of(text)).map(Drop::reason).orElse("kept");
   }
 
   private static String detail(TextFilter filter, String text) {
-    return filter.check(Words.of(text)).map(Drop::detail).orElse("");
+    return filter.check(Passage.of(text)).map(Drop::detail).orElse("");
   }
 
   @Test
@@ -204,7 +204,10 @@ class TextFilterTest {
         .isThrownBy(() -> new NgramLimit(2, 1.5))
         .withMessage("max-characters: got 1.5, wanted 0 to 1");
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> new GopherQualityFilter(1, 2, 1, 2, 0, 0, 0, 0, 3, List.of("the", "and")))
+        .isThrownBy(
+            () ->
+                new GopherQualityFilter(
+                    1, 2, 1, 2, 0, 0, 0, 0, 3, new WordSet(List.of("the", "and"))))
         .withMessage("min-stop-words: got 3, wanted at most the 2 words of stop-words");
     assertThatIllegalArgumentException()
         .isThrownBy(() -> new Drop("Too short", ""))
