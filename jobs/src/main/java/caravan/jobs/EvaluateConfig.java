@@ -36,7 +36,7 @@ record EvaluateConfig(
   }
 
   /**
-   * @param split of the token shards: {@code validation} or {@code train}
+   * @param split of the token shards: {@code validation}, {@code test} or {@code train}
    * @param maxTokens of the token shards to score, whole documents in order; 0 for all
    * @param maxItems of {@code choice}, a seeded sample; 0 for all
    * @param batchTokens scored at once

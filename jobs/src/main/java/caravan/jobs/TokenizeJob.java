@@ -2,7 +2,9 @@ package caravan.jobs;
 
 import caravan.pipeline.Manifest;
 import caravan.pipeline.read.ReadConfig;
+import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import caravan.pipeline.tokenize.SplitInputs;
 import caravan.pipeline.tokenize.TokenizeConfig;
 import caravan.pipeline.tokenize.TokenizeStage;
 import java.util.LinkedHashMap;
@@ -37,14 +39,29 @@ final class TokenizeJob extends Job<TokenizeJob.Config> {
   static Manifest run(SparkSession spark, Config config, boolean force) {
     SentencePieceTokenizer tokenizer =
         Tokenizers.read(config.tokenizer(), spark.sparkContext().hadoopConfiguration());
-    Corpus corpus = Corpus.open(spark, config.input(), config.read());
     TokenizeStage.Result result =
         new TokenizeStage(spark, tokenizer, config.tokenize(), config.seed())
-            .run(corpus.inputs(), corpus.documents(), config.output(), force);
+            .run(inputs(spark, config), config.output(), force);
     Map<String, Long> counts = new LinkedHashMap<>();
     counts.put("documents", result.manifest().counts().get("documents"));
     counts.put("tokens", result.manifest().counts().get("tokens"));
     Summary.print("tokenize", result.upToDate(), counts, config.output());
     return result.manifest();
+  }
+
+  private static SplitInputs inputs(SparkSession spark, Config config) {
+    Corpus corpus = Corpus.open(spark, config.input(), config.read());
+    SplitInputs inputs =
+        SplitInputs.of(corpus.inputs(), corpus.documents(), config.read().maxBrokenFraction());
+    Map<String, List<String>> heldOut = new LinkedHashMap<>();
+    heldOut.put(TokenManifest.VALIDATION, config.tokenize().validationInput());
+    heldOut.put(TokenManifest.TEST, config.tokenize().testInput());
+    for (Map.Entry<String, List<String>> split : heldOut.entrySet()) {
+      if (!split.getValue().isEmpty()) {
+        Corpus part = Corpus.open(spark, split.getValue(), config.read());
+        inputs = inputs.with(split.getKey(), part.inputs(), part.documents());
+      }
+    }
+    return inputs;
   }
 }

@@ -84,7 +84,8 @@ class EvaluateJobTest {
             1,
             2,
             true,
-            List.of(written.shard()));
+            List.of(written.shard()),
+            List.of());
     Manifest.of(
             Manifest.TOKENS,
             List.of(),

@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.apache.spark.api.java.function.MapFunction;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
@@ -90,6 +91,16 @@ public final class Documents {
               long characters = d.text().codePointCount(0, d.text().length());
               return toTaggedRow(raw, reason, detail, characters, Map.of());
             });
+  }
+
+  /** Why a record is unreadable, such as {@link #BROKEN_RECORD}; null in rows of documents. */
+  public static Column unreadableReason() {
+    return col("meta").getItem(UNREADABLE_REASON);
+  }
+
+  /** What is wrong with an unreadable record, in words; null in rows of documents. */
+  public static Column unreadableDetail() {
+    return col("meta").getItem(UNREADABLE_DETAIL);
   }
 
   /** The documents among rows of {@link #SCHEMA} that may hold unreadable records. */

@@ -227,7 +227,8 @@ public final class ChatSequences {
             tokenizer.bosId(),
             tokenizer.eosId(),
             true,
-            shards);
+            shards,
+            List.of());
     Map<String, Object> extra = new TreeMap<>(tokens.toExtra());
     extra.put("sequenceLength", layout.sequenceLength());
     return Manifest.of(

@@ -11,12 +11,12 @@ import net.openhft.hashing.LongHashFunction;
  *
  * <p>Keeps its buffer between texts: one instance per thread.
  */
-final class TextKey {
+public final class TextKey {
   private static final LongHashFunction XXH3 = LongHashFunction.xx3();
 
   private char[] folded = new char[4096];
 
-  long of(String text) {
+  public long of(String text) {
     if (folded.length < text.length()) {
       folded = new char[Math.max(text.length(), folded.length * 2)];
     }

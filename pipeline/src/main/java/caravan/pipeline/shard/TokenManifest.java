@@ -3,6 +3,7 @@ package caravan.pipeline.shard;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.tokenize.Tokenizer;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -18,7 +19,9 @@ import org.apache.hadoop.fs.Path;
  * @param bosId the id before each document
  * @param eosId the id after each document
  * @param eos whether {@code eosId} was written after each document
- * @param shards both splits' shards, in order
+ * @param shards all splits' shards, in order
+ * @param sources training documents per source and language, before and after mixing, sorted; empty
+ *     where nobody counted them
  */
 public record TokenManifest(
     TokenType dtype,
@@ -27,7 +30,8 @@ public record TokenManifest(
     int bosId,
     int eosId,
     boolean eos,
-    List<Shard> shards) {
+    List<Shard> shards,
+    List<SourceShare> sources) {
 
   /** The split that models learn from. */
   public static final String TRAIN = "train";
@@ -35,13 +39,19 @@ public record TokenManifest(
   /** The split that models are measured on. */
   public static final String VALIDATION = "validation";
 
+  /** The split that is opened once, at the end. */
+  public static final String TEST = "test";
+
+  /** Every split, in the order of the shards. */
+  public static final List<String> SPLITS = List.of(TRAIN, VALIDATION, TEST);
+
   /** Folder of the files that say which document lies where. */
   public static final String PROVENANCE = "provenance";
 
   /**
    * One shard.
    *
-   * @param split {@link #TRAIN} or {@link #VALIDATION}
+   * @param split {@link #TRAIN}, {@link #VALIDATION} or {@link #TEST}
    * @param index from 0 in its split
    * @param tokens all of them, BOS and EOS included
    * @param sha256 of the {@code .bin} file
@@ -68,8 +78,33 @@ public record TokenManifest(
     }
   }
 
+  /**
+   * What training takes from one source in one language.
+   *
+   * @param documents in the training split before mixing
+   * @param tokens theirs, BOS and EOS included
+   * @param epochs how often each document was to be written
+   * @param writtenDocuments in the shards, repeats counted
+   * @param writtenTokens theirs
+   */
+  public record SourceShare(
+      String source,
+      String language,
+      long documents,
+      long tokens,
+      double epochs,
+      long writtenDocuments,
+      long writtenTokens) {
+    /** How often a token of these was written on average: near {@code epochs}. */
+    @JsonProperty(access = JsonProperty.Access.READ_ONLY)
+    public double effectiveEpochs() {
+      return Math.round(1e4 * writtenTokens / tokens) / 1e4;
+    }
+  }
+
   public TokenManifest {
     shards = List.copyOf(shards);
+    sources = sources == null ? List.of() : List.copyOf(sources); // manifests of before
   }
 
   /**

@@ -22,7 +22,8 @@ public final class TokenShards implements Closeable {
   /**
    * Opens a split of finished token shards.
    *
-   * @param split {@link TokenManifest#TRAIN} or {@link TokenManifest#VALIDATION}
+   * @param split {@link TokenManifest#TRAIN}, {@link TokenManifest#VALIDATION} or {@link
+   *     TokenManifest#TEST}
    * @throws IllegalArgumentException if there is no manifest, or a shard is not as it says
    */
   public TokenShards(Configuration conf, Path directory, String split) throws IOException {

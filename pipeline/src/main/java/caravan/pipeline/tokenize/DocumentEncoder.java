@@ -1,5 +1,7 @@
 package caravan.pipeline.tokenize;
 
+import caravan.pipeline.dedup.TextKey;
+import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.shard.TokenType;
 import java.nio.charset.StandardCharsets;
 import java.util.Iterator;
@@ -14,19 +16,31 @@ import scala.collection.JavaConverters;
 
 /**
  * Encodes documents one by one and gives each its place: which split, and where in the split's
- * shuffled order. Both depend on the document and the seed alone.
+ * shuffled order. The split depends on the text and the held-out inputs alone, the order on source,
+ * id and seed.
  */
 final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
+  /** In place of a split: the text is one of {@code tokenize.validation-input}; not encoded. */
+  static final String IN_VALIDATION = "excluded, in validation";
+
+  /** In place of a split: the text is one of {@code tokenize.test-input}; not encoded. */
+  static final String IN_TEST = "excluded, in test";
+
+  /** In place of a split: no document; not encoded. */
+  static final String UNREADABLE = "unreadable";
+
   /**
-   * {@code order} is the place in the split, as a signed number; {@code bucket} its highest 16
-   * bits; {@code content} a hash of the text; {@code tokens} the ids as they lie in a shard.
+   * {@code split} is one of {@link TokenManifest#SPLITS}, or why there is none; {@code order} is
+   * the place in the split, as a signed number; {@code bucket} its highest 16 bits; {@code content}
+   * the {@link TextKey} of the text; {@code tokens} the ids as they lie in a shard.
    */
   static final StructType SCHEMA =
       new StructType()
-          .add("validation", DataTypes.BooleanType, false)
+          .add("split", DataTypes.StringType, false)
           .add("bucket", DataTypes.IntegerType, false)
           .add("order", DataTypes.LongType, false)
           .add("source", DataTypes.StringType, false)
+          .add("language", DataTypes.StringType, false)
           .add("id", DataTypes.StringType, false)
           .add("content", DataTypes.LongType, false)
           .add("textBytes", DataTypes.LongType, false)
@@ -38,43 +52,81 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
   private static final long serialVersionUID = 1;
 
   private final Broadcast<byte[]> model;
+  private final Broadcast<HeldOutTexts> heldOut;
   private final TokenType dtype;
   private final TokenizeConfig config;
   private final long seed;
 
-  DocumentEncoder(Broadcast<byte[]> model, TokenType dtype, TokenizeConfig config, long seed) {
+  DocumentEncoder(
+      Broadcast<byte[]> model,
+      Broadcast<HeldOutTexts> heldOut,
+      TokenType dtype,
+      TokenizeConfig config,
+      long seed) {
     this.model = model;
+    this.heldOut = heldOut;
     this.dtype = dtype;
     this.config = config;
     this.seed = seed;
   }
 
   @Override
-  public Iterator<Row> call(Iterator<Row> documents) {
+  public Iterator<Row> call(Iterator<Row> records) {
     Tokenizer tokenizer = SentencePieceTokenizer.of(model.value(), "tokenizer");
     TokenBuffer ids = new TokenBuffer();
-    scala.collection.Iterator<Row> rows = JavaConverters.asScalaIterator(documents);
-    return JavaConverters.asJavaIterator(rows.map(document -> encode(document, tokenizer, ids)));
+    TextKey key = new TextKey();
+    scala.collection.Iterator<Row> rows = JavaConverters.asScalaIterator(records);
+    return JavaConverters.asJavaIterator(rows.map(record -> encode(record, tokenizer, ids, key)));
   }
 
-  private Row encode(Row document, Tokenizer tokenizer, TokenBuffer ids) {
-    String id = document.getAs("id");
-    String source = document.getAs("source");
-    String text = document.getAs("text");
-    byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
-    long content = LongHashFunction.xx3().hashBytes(utf8);
-    long place =
-        LongHashFunction.xx3(seed).hashBytes((source + "\0" + id).getBytes(StandardCharsets.UTF_8));
-    boolean validation = (content >>> 11) * 0x1p-53 < config.validationFraction();
+  private Row encode(Row record, Tokenizer tokenizer, TokenBuffer ids, TextKey key) {
+    String id = record.getAs("id");
+    String source = record.getAs("source");
+    String text = record.getAs("text");
+    long content = key.of(text);
+    String split =
+        record.<Boolean>getAs("readable") ? split(record.getAs("given"), content) : UNREADABLE;
+    boolean written = TokenManifest.SPLITS.contains(split);
+    long place = place(source, id, 0, seed);
     return RowFactory.create(
-        validation,
-        (int) (place >>> 48),
-        place ^ Long.MIN_VALUE,
+        split,
+        bucket(place),
+        place,
         source,
+        record.getAs("language"),
         id,
         content,
-        (long) utf8.length,
-        tokens(text, tokenizer, ids));
+        written ? (long) text.getBytes(StandardCharsets.UTF_8).length : 0L,
+        written ? tokens(text, tokenizer, ids) : new byte[0]);
+  }
+
+  /** A held-out text is in one split only: test before validation before the corpus. */
+  private String split(String given, long content) {
+    if (given.equals(TokenManifest.TEST)) {
+      return given;
+    }
+    if (heldOut.value().inTest(content)) {
+      return IN_TEST;
+    }
+    if (given.equals(TokenManifest.VALIDATION)) {
+      return given;
+    }
+    return heldOut.value().inValidation(content) ? IN_VALIDATION : config.split(content);
+  }
+
+  /**
+   * A document's place in the shuffled order of its split, as a signed number.
+   *
+   * @param copy from 0; each copy of a document has a place of its own
+   */
+  static long place(String source, String id, int copy, long seed) {
+    String name = source + "\0" + id + (copy == 0 ? "" : "\0" + copy);
+    return LongHashFunction.xx3(seed).hashBytes(name.getBytes(StandardCharsets.UTF_8))
+        ^ Long.MIN_VALUE;
+  }
+
+  static int bucket(long place) {
+    return (int) ((place ^ Long.MIN_VALUE) >>> 48);
   }
 
   private byte[] tokens(String text, Tokenizer tokenizer, TokenBuffer ids) {

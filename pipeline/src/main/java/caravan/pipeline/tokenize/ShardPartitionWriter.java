@@ -3,7 +3,6 @@ package caravan.pipeline.tokenize;
 import caravan.pipeline.Json;
 import caravan.pipeline.Storage;
 import caravan.pipeline.shard.ShardWriter;
-import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.shard.TokenType;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -40,12 +39,12 @@ final class ShardPartitionWriter implements MapPartitionsFunction<Row, String> {
       String open = "";
       while (documents.hasNext()) {
         Row document = documents.next();
-        boolean validation = document.getAs("validation");
+        String split = document.getAs("split");
         int shard = document.getAs("shard");
-        String name = validation + "-" + shard;
+        String name = split + "-" + shard;
         if (!name.equals(open)) {
           if (writer != null) written.add(commit(writer));
-          writer = writer(validation, shard);
+          writer = writer(split, shard);
           open = name;
         }
         writer.append(document.getAs("id"), document.getAs("source"), document.getAs("tokens"));
@@ -57,11 +56,11 @@ final class ShardPartitionWriter implements MapPartitionsFunction<Row, String> {
     return written.iterator();
   }
 
-  private ShardWriter writer(boolean validation, int shard) throws IOException {
+  private ShardWriter writer(String split, int shard) throws IOException {
     return new ShardWriter(
         new Storage(conf.value()),
         new Path(directory),
-        validation ? TokenManifest.VALIDATION : TokenManifest.TRAIN,
+        split,
         shard,
         dtype,
         "attempt-" + TaskContext.get().taskAttemptId());

@@ -3,7 +3,6 @@ package caravan.pipeline.tokenize;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.udf;
 
-import caravan.pipeline.Inputs;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
@@ -15,14 +14,15 @@ import caravan.pipeline.shard.TokenType;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -38,8 +38,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Documents to token shards: per document BOS, its ids, EOS; with a copy of the tokenizer.
  * Documents are shuffled over the whole corpus by a hash of seed, source and id, and split into
- * training and validation by a hash of their text, so that the shards' bytes do not depend on the
- * input's partitions or order.
+ * training, validation and test by a hash of their text, so that the shards' bytes do not depend on
+ * the input's partitions or order. Inputs that are validation or test as a whole come beside; a
+ * text in them is nowhere else. Training documents are repeated as the {@link Mixture} says.
  *
  * <p>The manifest goes first when a run starts and is written last: what a failed run leaves never
  * passes for token shards.
@@ -51,7 +52,11 @@ public final class TokenizeStage {
   static final String TOKENIZER_FILE = "tokenizer.model";
 
   private static final List<String> FOLDERS =
-      List.of(TokenManifest.TRAIN, TokenManifest.VALIDATION, TokenManifest.PROVENANCE);
+      List.of(
+          TokenManifest.TRAIN,
+          TokenManifest.VALIDATION,
+          TokenManifest.TEST,
+          TokenManifest.PROVENANCE);
 
   /**
    * @param upToDate whether the shards were valid already and nothing was done
@@ -91,20 +96,19 @@ public final class TokenizeStage {
    * Writes the shards unless they are there already, made from the same inputs by the same
    * configuration.
    *
-   * @param documents rows of {@link caravan.pipeline.Documents#SCHEMA}
    * @param force write in any case
-   * @throws IllegalArgumentException if there is no document for training, or the directory holds
-   *     something else
+   * @throws IllegalArgumentException if there is no document for training, a rule of the mixture
+   *     matches none, too many records are unreadable, or the directory holds something else
    */
-  public Result run(Inputs inputs, Dataset<Row> documents, String output, boolean force) {
+  public Result run(SplitInputs inputs, String output, boolean force) {
     Optional<Manifest> valid = force ? Optional.empty() : upToDate(inputs, output);
     return valid
         .map(manifest -> new Result(manifest, true))
-        .orElseGet(() -> new Result(write(inputs, documents, output), false));
+        .orElseGet(() -> new Result(write(inputs, output), false));
   }
 
   /** The manifest of whole shards made from the same inputs by the same configuration. */
-  public Optional<Manifest> upToDate(Inputs inputs, String output) {
+  public Optional<Manifest> upToDate(SplitInputs inputs, String output) {
     Path directory = storage.qualify(new Path(output));
     Optional<Manifest> same =
         Manifest.find(conf, directory)
@@ -123,55 +127,92 @@ public final class TokenizeStage {
   }
 
   /** Writes the shards and commits them. */
-  public Manifest write(Inputs inputs, Dataset<Row> documents, String output) {
+  public Manifest write(SplitInputs inputs, String output) {
     Path directory = storage.qualify(new Path(output));
     refuseForeignDirectory(directory);
     storage.delete(new Path(directory, Manifest.FILE_NAME));
     FOLDERS.forEach(folder -> storage.delete(new Path(directory, folder)));
+    JavaSparkContext sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
     // Bytes, because they cross under any spark.serializer; executors keep one tokenizer each.
-    Broadcast<byte[]> shared =
-        JavaSparkContext.fromSparkContext(spark.sparkContext()).broadcast(tokenizer.toBytes());
-    Dataset<Row> encoded = encode(documents, shared).persist(StorageLevel.DISK_ONLY());
+    Broadcast<byte[]> shared = sc.broadcast(tokenizer.toBytes());
+    Broadcast<HeldOutTexts> heldOut = sc.broadcast(HeldOutTexts.of(inputs));
+    Dataset<Row> encoded =
+        inputs
+            .records()
+            .mapPartitions(
+                new DocumentEncoder(shared, heldOut, dtype, config, seed),
+                Encoders.row(DocumentEncoder.SCHEMA))
+            .persist(StorageLevel.DISK_ONLY());
     try {
-      EncodedTotals totals = EncodedTotals.of(encoded, dtype);
-      totals.requireTraining(output);
-      if (config.validationFraction() > 0 && totals.validationDocuments() == 0) {
-        log.warn(
-            "tokenize: none of {} documents fell to validation; raise tokenize.validation-fraction",
-            totals.documents());
-      }
-      List<ShardWriter.Written> shards = writeShards(encoded, totals, directory);
-      storage.writeAtomically(new Path(directory, TOKENIZER_FILE), tokenizer.toBytes());
-      Manifest manifest = manifest(inputs, totals, shards);
+      Manifest manifest = write(inputs, encoded, directory);
       manifest.write(conf, directory);
       return manifest;
     } finally {
       encoded.unpersist();
       shared.destroy();
+      heldOut.destroy();
     }
   }
 
-  private Dataset<Row> encode(Dataset<Row> documents, Broadcast<byte[]> shared) {
-    return documents
-        .select("id", "source", "text")
-        .mapPartitions(
-            new DocumentEncoder(shared, dtype, config, seed), Encoders.row(DocumentEncoder.SCHEMA));
+  private Manifest write(SplitInputs inputs, Dataset<Row> encoded, Path directory) {
+    EncodedTotals read = EncodedTotals.of(encoded, dtype);
+    inputs.checkUnreadable(read.documents(DocumentEncoder.UNREADABLE), read.records());
+    read.requireTraining(directory.toString());
+    warnOfEmptySplits(read);
+    Mixture mixture = mixture(read);
+    Dataset<Row> mixed = encoded.filter(col("split").isInCollection(TokenManifest.SPLITS));
+    if (!config.mixture().isEmpty()) {
+      FlatMapFunction<Row, Row> copies = new MixedCopies(mixture, seed)::call;
+      mixed = mixed.flatMap(copies, Encoders.row(DocumentEncoder.SCHEMA));
+    }
+    EncodedTotals written = config.mixture().isEmpty() ? read : EncodedTotals.of(mixed, dtype);
+    written.requireTraining(directory.toString());
+    List<ShardWriter.Written> shards = writeShards(mixed, directory);
+    storage.writeAtomically(new Path(directory, TOKENIZER_FILE), tokenizer.toBytes());
+    return manifest(inputs, new MixedTotals(read, written, mixture), shards);
   }
 
-  private List<ShardWriter.Written> writeShards(
-      Dataset<Row> encoded, EncodedTotals totals, Path directory) {
-    ShardPlan train = new ShardPlan(totals.trainBuckets(), config.shardTokens());
-    ShardPlan validation = new ShardPlan(totals.validationBuckets(), config.shardTokens());
-    UDF2<Boolean, Integer, Integer> shardOf =
-        (isValidation, bucket) -> (isValidation ? validation : train).shardOf(bucket);
+  private void warnOfEmptySplits(EncodedTotals totals) {
+    Map.of(
+            TokenManifest.VALIDATION,
+            config.validationFraction(),
+            TokenManifest.TEST,
+            config.testFraction())
+        .forEach(
+            (split, fraction) -> {
+              if (fraction > 0 && totals.documents(split) == 0) {
+                log.warn(
+                    "tokenize: none of {} documents fell to {}; raise tokenize.{}-fraction",
+                    totals.documents(),
+                    split,
+                    split);
+              }
+            });
+  }
+
+  private Mixture mixture(EncodedTotals read) {
+    return Mixture.of(
+        config.mixture(),
+        read.groups(TokenManifest.TRAIN).stream()
+            .map(g -> new Mixture.Group(g.source(), g.language(), g.tokens()))
+            .toList());
+  }
+
+  private List<ShardWriter.Written> writeShards(Dataset<Row> mixed, Path directory) {
+    Map<String, ShardPlan> plans = new HashMap<>();
+    EncodedTotals.buckets(mixed, dtype)
+        .forEach(
+            (split, buckets) -> plans.put(split, new ShardPlan(buckets, config.shardTokens())));
+    UDF2<String, Integer, Integer> shardOf = (split, bucket) -> plans.get(split).shardOf(bucket);
     Dataset<Row> sorted =
-        encoded
+        mixed
             .withColumn(
-                "shard",
-                udf(shardOf, DataTypes.IntegerType).apply(col("validation"), col("bucket")))
+                "shard", udf(shardOf, DataTypes.IntegerType).apply(col("split"), col("bucket")))
             .repartition(
-                train.shardCount() + validation.shardCount(), col("validation"), col("shard"))
-            .sortWithinPartitions("validation", "shard", "order", "source", "id", "content");
+                plans.values().stream().mapToInt(ShardPlan::shardCount).sum(),
+                col("split"),
+                col("shard"))
+            .sortWithinPartitions("split", "shard", "order", "source", "id", "content", "tokens");
     List<ShardWriter.Written> written = new ArrayList<>();
     ShardPartitionWriter writer =
         new ShardPartitionWriter(new SerializableConfiguration(conf), directory.toString(), dtype);
@@ -189,25 +230,11 @@ public final class TokenizeStage {
   }
 
   private Manifest manifest(
-      Inputs inputs, EncodedTotals totals, List<ShardWriter.Written> written) {
+      SplitInputs inputs, MixedTotals totals, List<ShardWriter.Written> written) {
     List<Shard> shards = written.stream().map(ShardWriter.Written::shard).toList();
     List<Manifest.OutputFile> files =
         new ArrayList<>(written.stream().flatMap(w -> w.files().stream()).toList());
-    Map<String, Long> counts = new TreeMap<>(Map.of("textBytes", totals.textBytes()));
-    for (Shard shard : shards) {
-      for (String key : List.of("tokens", shard.split() + "Tokens")) {
-        counts.merge(key, shard.tokens(), Long::sum);
-      }
-      for (String key : List.of("documents", shard.split() + "Documents")) {
-        counts.merge(key, shard.documents(), Long::sum);
-      }
-    }
-    if (counts.get("documents") != totals.documents()) {
-      throw new IllegalStateException(
-          String.format(
-              "tokenize: wrote %,d documents of %,d; run it again",
-              counts.get("documents"), totals.documents()));
-    }
+    Map<String, Long> counts = totals.counts(shards);
     TokenManifest tokens =
         new TokenManifest(
             dtype,
@@ -216,7 +243,8 @@ public final class TokenizeStage {
             tokenizer.bosId(),
             tokenizer.eosId(),
             config.eos(),
-            shards);
+            shards,
+            totals.sources());
     List<String> hashes =
         files.stream()
             .filter(file -> !file.path().startsWith(TokenManifest.PROVENANCE))

@@ -44,8 +44,8 @@ class PythonSentencePieceIT {
             spark, new TokenizerConfig(800, 0.998, 16, true, List.of("<|end|>"), 1_000_000), 42)
         .write(inputs, documents, folder.resolve("tokenizer").toString());
     tokenizer = SentencePieceTokenizer.read(folder.resolve("tokenizer/tokenizer.model"));
-    new TokenizeStage(spark, tokenizer, new TokenizeConfig(0.1, 4000, true), 42)
-        .write(inputs, documents, folder.resolve("tokens").toString());
+    new TokenizeStage(spark, tokenizer, TokenizeConfig.of(0.1, 4000, true), 42)
+        .write(SplitInputs.of(inputs, documents, 0), folder.resolve("tokens").toString());
     Files.write(folder.resolve("lines.json"), Json.bytes(LINES));
     Path root = Path.of(System.getProperty("caravan.root"));
     String environment =

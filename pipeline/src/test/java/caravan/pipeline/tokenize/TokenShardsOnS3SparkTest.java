@@ -39,12 +39,13 @@ class TokenShardsOnS3SparkTest {
     Inputs inputs = Inputs.resolve(conf, folder.resolve("input.jsonl").toString());
     SentencePieceTokenizer tokenizer = TestModels.tokenizer("th", "▁t", "▁", "t", "h", "e", "的");
     TokenizeStage stage =
-        new TokenizeStage(spark, tokenizer, new TokenizeConfig(0.2, 3000, true), 42);
+        new TokenizeStage(spark, tokenizer, TokenizeConfig.of(0.2, 3000, true), 42);
     String output = s3.path("tokens");
-    Manifest onS3 = stage.write(inputs, rows, output);
-    Manifest onDisk = stage.write(inputs, rows, folder.resolve("tokens").toString());
+    Manifest onS3 = stage.write(SplitInputs.of(inputs, rows, 0), output);
+    Manifest onDisk =
+        stage.write(SplitInputs.of(inputs, rows, 0), folder.resolve("tokens").toString());
     assertThat(onS3.files()).isEqualTo(onDisk.files());
-    assertThat(stage.run(inputs, rows, output, false).upToDate()).isTrue();
+    assertThat(stage.run(SplitInputs.of(inputs, rows, 0), output, false).upToDate()).isTrue();
     assertThat(texts(conf, output, tokenizer))
         .containsExactlyInAnyOrderElementsOf(documents.stream().map(Document::text).toList());
 

@@ -36,7 +36,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class TokenizeStageSparkTest {
-  private static final TokenizeConfig CONFIG = new TokenizeConfig(0.2, 1500, true);
+  private static final TokenizeConfig CONFIG = TokenizeConfig.of(0.2, 1500, true);
   private static final List<Document> DOCUMENTS =
       IntStream.range(0, 200)
           .mapToObj(
@@ -72,7 +72,7 @@ class TokenizeStageSparkTest {
 
   private Manifest tokenize(String output, int partitions, TokenizeConfig config, long seed) {
     return new TokenizeStage(spark, tokenizer, config, seed)
-        .write(inputs, documents(partitions), folder.resolve(output).toString());
+        .write(SplitInputs.of(inputs, documents(partitions), 0), folder.resolve(output).toString());
   }
 
   private org.apache.hadoop.fs.Path path(String output) {
@@ -190,8 +190,7 @@ class TokenizeStageSparkTest {
     Manifest manifest =
         new TokenizeStage(spark, tokenizer, CONFIG, 1)
             .write(
-                inputs,
-                spark.createDataFrame(twins, Documents.SCHEMA),
+                SplitInputs.of(inputs, spark.createDataFrame(twins, Documents.SCHEMA), 0),
                 folder.resolve("out").toString());
     Set<String> train = texts("out", TokenManifest.TRAIN);
     assertThat(texts("out", TokenManifest.VALIDATION))
@@ -212,7 +211,7 @@ class TokenizeStageSparkTest {
 
   @Test
   void withoutEosTheStreamHasBosAlone() throws IOException {
-    tokenize("out", 2, new TokenizeConfig(0, 1 << 20, false), 42);
+    tokenize("out", 2, TokenizeConfig.of(0, 1 << 20, false), 42);
     try (TokenShards train = new TokenShards(conf, path("out"), TokenManifest.TRAIN)) {
       assertThat(train.documents()).isEqualTo(200);
       int[] all = new int[(int) train.tokens()];
@@ -225,18 +224,26 @@ class TokenizeStageSparkTest {
   void aValidOutputIsLeftAloneAndAnythingElseIsWrittenAgain() throws IOException {
     String output = folder.resolve("out").toString();
     TokenizeStage stage = new TokenizeStage(spark, tokenizer, CONFIG, 42);
-    assertThat(stage.run(inputs, documents(2), output, false).upToDate()).isFalse();
-    assertThat(stage.run(inputs, documents(2), output, false).upToDate()).isTrue();
-    assertThat(stage.run(inputs, documents(2), output, true).upToDate()).isFalse();
-    assertThat(new TokenizeStage(spark, tokenizer, CONFIG, 43).upToDate(inputs, output)).isEmpty();
+    assertThat(stage.run(SplitInputs.of(inputs, documents(2), 0), output, false).upToDate())
+        .isFalse();
+    assertThat(stage.run(SplitInputs.of(inputs, documents(2), 0), output, false).upToDate())
+        .isTrue();
+    assertThat(stage.run(SplitInputs.of(inputs, documents(2), 0), output, true).upToDate())
+        .isFalse();
+    assertThat(
+            new TokenizeStage(spark, tokenizer, CONFIG, 43)
+                .upToDate(SplitInputs.of(inputs, documents(2), 0), output))
+        .isEmpty();
     assertThat(
             new TokenizeStage(spark, TestModels.tokenizer("▁", "h"), CONFIG, 42)
-                .upToDate(inputs, output))
+                .upToDate(SplitInputs.of(inputs, documents(2), 0), output))
         .isEmpty();
     assertThat(folder.resolve("out/tokenizer.model")).hasBinaryContent(tokenizer.toBytes());
     truncate("out/train/shard-00001.bin", 2);
-    assertThat(stage.run(inputs, documents(2), output, false).upToDate()).isFalse();
-    assertThat(stage.run(inputs, documents(2), output, false).upToDate()).isTrue();
+    assertThat(stage.run(SplitInputs.of(inputs, documents(2), 0), output, false).upToDate())
+        .isFalse();
+    assertThat(stage.run(SplitInputs.of(inputs, documents(2), 0), output, false).upToDate())
+        .isTrue();
   }
 
   private void truncate(String file, int bytes) throws IOException {
@@ -264,12 +271,12 @@ class TokenizeStageSparkTest {
 
   @Test
   void leftoversOfAFailedRunNeverPassForShards() throws IOException {
-    tokenize("out", 2, new TokenizeConfig(0.2, 500, true), 42);
+    tokenize("out", 2, TokenizeConfig.of(0.2, 500, true), 42);
     Files.delete(folder.resolve("out/manifest.json"));
     assertThatThrownBy(() -> new TokenShards(conf, path("out"), TokenManifest.TRAIN))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageEndingWith("no manifest.json, so no finished token shards; run tokenize");
-    Manifest manifest = tokenize("out", 2, new TokenizeConfig(0.2, 100_000, true), 42);
+    Manifest manifest = tokenize("out", 2, TokenizeConfig.of(0.2, 100_000, true), 42);
     try (Stream<Path> files = Files.walk(folder.resolve("out"))) {
       assertThat(files.filter(Files::isRegularFile)).hasSize(manifest.files().size() + 1);
     }
@@ -293,9 +300,11 @@ class TokenizeStageSparkTest {
     assertThatThrownBy(
             () ->
                 new TokenizeStage(spark, tokenizer, CONFIG, 42)
-                    .write(inputs, none, folder.resolve("out").toString()))
+                    .write(SplitInputs.of(inputs, none, 0), folder.resolve("out").toString()))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("got 0 documents, 0 of them for validation; give more documents");
+        .hasMessageContaining(
+            "got 0 records, of them 0 for validation, 0 for test, 0 with a text that is held out, 0"
+                + " unreadable; give more documents");
   }
 
   @Test

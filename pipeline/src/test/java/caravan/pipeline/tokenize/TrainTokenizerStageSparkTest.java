@@ -92,8 +92,8 @@ class TrainTokenizerStageSparkTest {
   void aDirectoryWithSomethingElseIsRefused() {
     TokenizeStage tokenize =
         new TokenizeStage(
-            spark, TestModels.tokenizer("▁", "a"), new TokenizeConfig(0, 1000, true), 42);
-    tokenize.write(inputs, documents(1), output());
+            spark, TestModels.tokenizer("▁", "a"), TokenizeConfig.of(0, 1000, true), 42);
+    tokenize.write(SplitInputs.of(inputs, documents(1), 0), output());
     assertThatThrownBy(
             () -> new TrainTokenizerStage(spark, CONFIG, 42).write(inputs, documents(1), output()))
         .isInstanceOf(IllegalArgumentException.class)
