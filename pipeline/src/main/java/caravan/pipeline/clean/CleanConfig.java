@@ -2,6 +2,7 @@ package caravan.pipeline.clean;
 
 import caravan.pipeline.text.LanguageDetector;
 import caravan.pipeline.text.PiiMasker;
+import caravan.pipeline.text.TextNormalizer;
 import java.io.Serializable;
 import java.util.List;
 import java.util.Set;
@@ -9,6 +10,7 @@ import java.util.Set;
 /**
  * Settings of the clean stage: section {@code clean} of reference.conf, which explains each.
  *
+ * @param normalize edits that make texts uniform
  * @param keepLanguages documents in another language are dropped
  * @param maskPii kinds of personal data to mask
  * @param zh rules for Chinese documents
@@ -16,6 +18,7 @@ import java.util.Set;
  * @param other rules for all others, where {@code keepLanguages} keeps them
  */
 public record CleanConfig(
+    List<TextNormalizer.Edit> normalize,
     List<String> keepLanguages,
     List<PiiMasker.Kind> maskPii,
     LanguageRules zh,
@@ -26,6 +29,7 @@ public record CleanConfig(
       Set.of(LanguageDetector.CHINESE, LanguageDetector.ENGLISH, LanguageDetector.OTHER);
 
   public CleanConfig {
+    normalize = List.copyOf(normalize);
     keepLanguages = List.copyOf(keepLanguages);
     maskPii = List.copyOf(maskPii);
     if (keepLanguages.isEmpty() || !LANGUAGES.containsAll(keepLanguages)) {

@@ -29,13 +29,14 @@ public final class Cleaner implements Serializable {
   public record Cleaned(Document document, Optional<Drop> drop, Map<String, Long> edits) {}
 
   private final CleanConfig config;
-  private final TextNormalizer normalizer = new TextNormalizer();
+  private final TextNormalizer normalizer;
   private final LanguageDetector detector = new LanguageDetector();
   private final PiiMasker masker;
   private final Map<String, List<LanguageRules.Named>> rules = new HashMap<>();
 
   public Cleaner(CleanConfig config) {
     this.config = config;
+    this.normalizer = new TextNormalizer(config.normalize());
     this.masker = new PiiMasker(config.maskPii());
     for (String language : config.keepLanguages()) {
       rules.put(language, config.rules(language).chain());

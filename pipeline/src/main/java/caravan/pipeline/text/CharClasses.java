@@ -129,11 +129,16 @@ final class CharClasses {
         }
         default -> {
           needed |= supplementary(text, i);
-          i += Character.isSurrogatePair(text.charAt(i), i + 1 < length ? text.charAt(i + 1) : 0) ? 1 : 0;
+          i +=
+              Character.isSurrogatePair(text.charAt(i), i + 1 < length ? text.charAt(i + 1) : 0)
+                  ? 1
+                  : 0;
         }
       }
     }
-    return gbkLeads >= 2 && Mojibake.mayBeGbk(text, gbkLeads) ? needed | Edit.MOJIBAKE.bit() : needed;
+    return gbkLeads >= 2 && Mojibake.mayBeGbk(text, gbkLeads)
+        ? needed | Edit.MOJIBAKE.bit()
+        : needed;
   }
 
   private static int supplementary(String text, int at) {

@@ -11,16 +11,16 @@ import java.nio.charset.StandardCharsets;
  * certain:
  *
  * <ul>
- *   <li><b>UTF-8 read as windows-1252 or Latin-1</b>, once or several times ({@code â€™}, {@code
- *       ä½ å¥½}). A group of chars whose bytes are valid UTF-8 is certain when no writing has it:
+ *   <li><b>UTF-8 read as windows-1252 or Latin-1</b>, once or several times ({@code â€™}, {@code ä½
+ *       å¥½}). A group of chars whose bytes are valid UTF-8 is certain when no writing has it:
  *       three sequences in a row; two of three bytes or more; quotes, dashes, Chinese punctuation,
  *       currency signs or emoji alone; {@code Ã} or {@code Â} with a sign after a lower-case letter
- *       ({@code cafÃ©}). Groups that merely may be wrong follow only in texts that have certain ones
- *       and not one char of these ranges that is none.
- *   <li><b>UTF-8 read as GBK</b> ({@code 浣犲ソ锛}) and <b>GBK read as Latin-1</b> ({@code
- *       ÄãºÃ£¬}): only if all of the text's non-ASCII chars, without exception, go back and forth,
- *       and give four or more Chinese characters, nearly all of the 3,755 of GB 2312's first level,
- *       a fifth of them among the most frequent, where the text as it stood had fewer.
+ *       ({@code cafÃ©}). Groups that merely may be wrong follow only in texts that have certain
+ *       ones and not one char of these ranges that is none.
+ *   <li><b>UTF-8 read as GBK</b> ({@code 浣犲ソ锛}) and <b>GBK read as Latin-1</b> ({@code ÄãºÃ£¬}):
+ *       only if all of the text's non-ASCII chars, without exception, go back and forth, and give
+ *       four or more Chinese characters, nearly all of the 3,755 of GB 2312's first level, a fifth
+ *       of them among the most frequent, where the text as it stood had fewer.
  * </ul>
  *
  * What lost bytes on the way (question marks, replacement characters) stays as it is.
@@ -74,11 +74,20 @@ final class Mojibake {
 
   /** The text itself when nothing in it is certainly broken. */
   static String repair(String text) {
-    String repaired = new Utf8ReadAsLatin(text).repair();
-    if (repaired.equals(text)) {
-      repaired = better(text, decodedAsUtf8(text));
+    String repaired = text;
+    for (String next = once(repaired); !next.equals(repaired); next = once(repaired)) {
+      repaired = next;
     }
-    return repaired.equals(text) ? better(text, decodedAsGbk(text)) : repaired;
+    return repaired;
+  }
+
+  private static String once(String text) {
+    String repaired = new Utf8ReadAsLatin(text).repair();
+    if (!repaired.equals(text)) {
+      return repaired;
+    }
+    String fromGbk = better(text, decodedAsUtf8(text));
+    return fromGbk.equals(text) ? better(text, decodedAsGbk(text)) : fromGbk;
   }
 
   private static String better(String text, String candidate) {

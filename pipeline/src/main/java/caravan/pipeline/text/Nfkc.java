@@ -10,8 +10,7 @@ import java.text.Normalizer;
  */
 final class Nfkc {
   private static final String FORMS =
-      "︐，︑、︒。︓：︔；︕！︖？︗〖︘〗︙…︵（︶）︷｛︸｝︹〔︺〕︻【︼】︽《︾》︿〈﹀〉﹁「﹂」﹃『﹄』"
-          + "﹐，﹑、﹒．﹔；﹕：﹖？﹗！﹙（﹚）﹛｛﹜｝﹝〔﹞〕";
+      "︐，︑、︒。︓：︔；︕！︖？︗〖︘〗︙…︵（︶）︷｛︸｝︹〔︺〕︻【︼】︽《︾》︿〈﹀〉﹁「﹂」﹃『﹄』" + "﹐，﹑、﹒．﹔；﹕：﹖？﹗！﹙（﹚）﹛｛﹜｝﹝〔﹞〕";
   private static final String[] UNITS = {
     "㎟mm²", "㎠cm²", "㎡m²", "㎢km²", "㎣mm³", "㎤cm³", "㎥m³", "㎦km³", "㎨m/s²"
   };

@@ -53,7 +53,9 @@ final class Utf8ReadAsLatin {
     return copied == 0 ? text : out.append(text, copied, text.length()).toString();
   }
 
-  /** End of the longest row of valid sequences from {@code start}; {@code start} if there is none. */
+  /**
+   * End of the longest row of valid sequences from {@code start}; {@code start} if there is none.
+   */
   private int group(int start) {
     int end = start;
     for (int length = sequence(end); length > 0; length = sequence(end)) {
@@ -118,8 +120,11 @@ final class Utf8ReadAsLatin {
     char after = at + 2 < text.length() ? text.charAt(at + 2) : ' ';
     boolean inWord = before >= 'a' && before <= 'z';
     return switch (byteAt(at)) {
-      case 0xC2 -> inWord || !Character.isLetter(before) && "£¥§©®°±²³µ·¼½¾".indexOf(text.charAt(at + 1)) >= 0;
-      case 0xC3 -> inWord || after >= 'a' && after <= 'z' && "»”’\u00A0".indexOf(text.charAt(at + 1)) < 0;
+      case 0xC2 ->
+          inWord
+              || !Character.isLetter(before) && "£¥§©®°±²³µ·¼½¾".indexOf(text.charAt(at + 1)) >= 0;
+      case 0xC3 ->
+          inWord || after >= 'a' && after <= 'z' && "»”’\u00A0".indexOf(text.charAt(at + 1)) < 0;
       default -> false;
     };
   }

@@ -2,6 +2,7 @@ package caravan.pipeline.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -29,6 +30,42 @@ class TextNormalizerTest {
   void compatibility_forms_become_plain_but_powers_and_fractions_stay() {
     assertThat(normal("ﬁne ⼈ 豈 e\u0301 ㎏")).isEqualTo("fine 人 豈 é kg");
     assertThat(normal("10² m³ ½ ① H₂O wait…")).isEqualTo("10² m³ ½ ① H₂O wait…");
+  }
+
+  @Test
+  void vertical_and_small_forms_become_the_chinese_marks_they_are_forms_of() {
+    assertThat(normal("﹁好﹂﹐對﹗︵一︶﹕﹟")).isEqualTo("「好」，對！（一）：#");
+    assertThat(normal("100㎡ 5㎥ 3㎏ ½ Windows™ 1º ¨ ´")).isEqualTo("100m² 5m³ 3kg ½ Windows™ 1º ¨ ´");
+  }
+
+  @Test
+  void the_errors_of_others_tables_are_not_made() {
+    assertThat(normal("１２３ ａｂｃ ，。《》「」、；：？！（）【】～—…·“”‘’"))
+        .isEqualTo("123 abc ，。《》「」、；：？！（）【】～—…·“”‘’");
+  }
+
+  @Test
+  void each_edit_has_its_own_reason_and_can_be_left_out() {
+    String text = "Ａ\u200B ﬁ  cafÃ©";
+    assertThat(normalizer.normalize(text).removed())
+        .isEqualTo(
+            Map.of(
+                "full_width", 0L, "invisible", 1L, "nfkc", -1L, "whitespace", 1L, "mojibake", 1L));
+    for (TextNormalizer.Edit edit : TextNormalizer.Edit.values()) {
+      List<TextNormalizer.Edit> others = new ArrayList<>(List.of(TextNormalizer.Edit.values()));
+      others.remove(edit);
+      assertThat(new TextNormalizer(others).normalize(text).removed())
+          .hasSize(4)
+          .doesNotContainKey(edit.reason());
+    }
+    assertThat(new TextNormalizer(List.of()).normalize(text).text()).isSameAs(text);
+  }
+
+  @Test
+  void normal_text_is_returned_as_it_is() {
+    String text = "标题：Spark 3.5\n\n\tcode\n  two 😀 𠮷\nHé said “it’s ok”…";
+    assertThat(normalizer.normalize(text).text()).isSameAs(text);
+    assertThat(normalizer.normalize(text).removed()).isEmpty();
   }
 
   @Test
@@ -65,7 +102,8 @@ class TextNormalizerTest {
 
   @Test
   void every_text_is_accounted_for_and_normal_after_one_time() {
-    String alphabet = "ab Ａ，。\n\r\t　…²\u0301가각ﬁ㎏①𠮷😀\uD800\u200B\u00A0\u0085é豈\u1100\u1161１";
+    String alphabet =
+        "ab Ａ，。\n\r\t　…²\u0301가각ﬁ㎏①𠮷😀\uD800\u200B\u00A0\u0085é豈\u1100\u1161１Ãâ€™©ÂÄ锛浣犲﹐㎡´¨ª";
     Random random = new Random(1);
     for (int i = 0; i < 20_000; i++) {
       StringBuilder text = new StringBuilder();
@@ -85,7 +123,7 @@ class TextNormalizerTest {
 
   @Test
   void long_texts_take_linear_time() {
-    for (String piece : List.of("a", "，", " ", "\u0301", "\n", "ﬁ")) {
+    for (String piece : List.of("a", "，", " ", "\u0301", "\n", "ﬁ", "\n ", "Ａ", "\r", " a")) {
       assertThat(normalizer.normalize(piece.repeat(1_000_000)).text()).isNotNull();
     }
   }
