@@ -37,7 +37,7 @@ final class CleanJob extends Job<CleanJob.Config> {
             .run(
                 new CleanStage(config.clean()),
                 corpus.inputs(),
-                corpus.documents(),
+                corpus.reader(),
                 Map.of("read", config.read(), "clean", config.clean()),
                 force);
     Summary.print(result, config.output());

@@ -8,12 +8,8 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
-/**
- * A command's input: which files, and the documents in them.
- *
- * @param documents rows of {@link caravan.pipeline.Documents#SCHEMA}
- */
-record Corpus(Inputs inputs, Dataset<Row> documents) {
+/** A command's input: which files, and who reads the documents in them. */
+record Corpus(Inputs inputs, CorpusReader reader, SparkSession spark) {
 
   /**
    * @param input raw files or stage outputs
@@ -21,6 +17,11 @@ record Corpus(Inputs inputs, Dataset<Row> documents) {
    */
   static Corpus open(SparkSession spark, List<String> input, ReadConfig read) {
     Inputs inputs = Inputs.resolve(spark.sparkContext().hadoopConfiguration(), input);
-    return new Corpus(inputs, CorpusReader.read(spark, inputs, read));
+    return new Corpus(inputs, new CorpusReader(inputs, read), spark);
+  }
+
+  /** Rows of {@link caravan.pipeline.Documents#SCHEMA}. */
+  Dataset<Row> documents() {
+    return reader.rows(spark);
   }
 }

@@ -80,8 +80,8 @@ public final class Documents {
         id, source, path, "", raw, Map.of(UNREADABLE_REASON, reason, UNREADABLE_DETAIL, detail));
   }
 
-  /** The tagged row of an unreadable record; empty for a document. */
-  public static Optional<Row> taggedIfUnreadable(Document d) {
+  /** The verdict on an unreadable record; empty for a document. */
+  public static Optional<Tagged> taggedIfUnreadable(Document d) {
     return Optional.ofNullable(d.meta().get(UNREADABLE_REASON))
         .map(
             reason -> {
@@ -89,7 +89,7 @@ public final class Documents {
                   new Document(d.id(), d.source(), d.path(), d.language(), d.text(), Map.of());
               String detail = d.meta().get(UNREADABLE_DETAIL);
               long characters = d.text().codePointCount(0, d.text().length());
-              return toTaggedRow(raw, reason, detail, characters, Map.of());
+              return new Tagged(raw, reason, detail, characters, Map.of());
             });
   }
 
@@ -113,7 +113,7 @@ public final class Documents {
     return documents
         .filter(map_contains_key(col("meta"), UNREADABLE_REASON))
         .map(
-            (MapFunction<Row, Row>) row -> taggedIfUnreadable(fromRow(row)).orElseThrow(),
+            (MapFunction<Row, Row>) row -> toRow(taggedIfUnreadable(fromRow(row)).orElseThrow()),
             Encoders.row(TAGGED_SCHEMA));
   }
 
@@ -122,8 +122,9 @@ public final class Documents {
         d.id(), d.source(), d.path(), d.language(), d.text(), scalaMap(d.meta()));
   }
 
-  public static Row toTaggedRow(
-      Document d, String reason, String detail, long inputCharacters, Map<String, Long> edits) {
+  /** A row of {@link #TAGGED_SCHEMA}. */
+  public static Row toRow(Tagged tagged) {
+    Document d = tagged.document();
     return RowFactory.create(
         d.id(),
         d.source(),
@@ -131,15 +132,24 @@ public final class Documents {
         d.language(),
         d.text(),
         scalaMap(d.meta()),
-        reason,
-        detail,
-        inputCharacters,
-        scalaMap(edits));
+        tagged.reason(),
+        tagged.detail(),
+        tagged.inputCharacters(),
+        scalaMap(tagged.edits()));
   }
 
   /** Spark takes no Java map in a row. */
   private static <V> scala.collection.Map<String, V> scalaMap(Map<String, V> map) {
     return JavaConverters.mapAsScalaMap(map);
+  }
+
+  static Tagged taggedFromRow(Row row) {
+    return new Tagged(
+        fromRow(row),
+        row.getAs("reason"),
+        row.getAs("detail"),
+        row.getAs("inputCharacters"),
+        row.getJavaMap(row.fieldIndex("edits")));
   }
 
   public static Document fromRow(Row row) {

@@ -1,25 +1,25 @@
 package caravan.pipeline;
 
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.storage.StorageLevel;
-import org.apache.spark.util.SerializableConfiguration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * A stage's output directory: {@code data/*.parquet} (kept documents, {@link Documents#SCHEMA}),
  * {@code dropped/reason=…/*.parquet} (the same and {@code detail}), {@code report.json}, {@code
- * config.json}, and {@code manifest.json} last, which commits.
+ * config.json}, and {@code manifest.json} last, which commits. {@code parts/} is for later runs of
+ * the same stage: which files of input gave which files of output.
  *
  * <p>Nothing is renamed, because S3 cannot. A new run writes files with new names beside the old
  * ones, and the old output stays valid until the new manifest replaces the old; only then are the
@@ -62,6 +62,7 @@ public final class StageOutput {
   private final Storage storage;
   private final Path directory;
   private final DocumentFiles files;
+  private final Parts parts;
   private final Limits limits;
 
   public StageOutput(SparkSession spark, String directory, Limits limits) {
@@ -70,6 +71,7 @@ public final class StageOutput {
     this.storage = new Storage(conf);
     this.directory = storage.qualify(new Path(directory));
     this.files = new DocumentFiles(spark, storage, this.directory);
+    this.parts = new Parts(spark, storage, this.directory);
     this.limits = limits;
   }
 
@@ -81,11 +83,12 @@ public final class StageOutput {
   public static Dataset<Row> read(SparkSession spark, String directory) {
     StageOutput output = new StageOutput(spark, directory, Limits.DEFAULT);
     Manifest manifest = Manifest.read(output.conf, output.directory, Manifest.DOCUMENTS);
-    return output.files.kept(paths(manifest));
+    return output.files.kept(paths(manifest.files()));
   }
 
   /**
-   * Runs the stage unless its output for the same inputs and configuration is there already.
+   * Runs a stage that compares documents, unless its output for the same inputs and configuration
+   * is there already.
    *
    * @param documents rows of {@link Documents#SCHEMA}
    * @param config everything that the result depends on
@@ -99,11 +102,57 @@ public final class StageOutput {
       Dataset<Row> documents,
       Map<String, Object> config,
       boolean force) {
-    Optional<StageReport> stored =
-        force ? Optional.empty() : upToDate(stage.name(), inputs, config);
+    return unlessUpToDate(
+        stage.name(),
+        inputs,
+        config,
+        force,
+        () -> {
+          Start start = start(stage.name(), inputs, config);
+          prepareDirectory(start, List.of());
+          List<Part> written = parts.write(tag(stage, inputs, documents), start.configHash());
+          return commit(start, written, stage.counts());
+        });
+  }
+
+  /**
+   * Runs a stage that looks at one document at a time: of an earlier output, or of a run that was
+   * killed, it takes over what the same input files gave with the same configuration. Parameters
+   * and errors as above.
+   *
+   * @param force process every file again
+   */
+  public Result run(
+      DocumentStage stage,
+      Inputs inputs,
+      DocumentSource source,
+      Map<String, Object> config,
+      boolean force) {
+    return unlessUpToDate(
+        stage.name(),
+        inputs,
+        config,
+        force,
+        () -> {
+          Start start = start(stage.name(), inputs, config);
+          List<Part> reused =
+              force ? List.of() : parts.reusable(start.configHash(), source.files());
+          prepareDirectory(start, reused);
+          List<Part> written = parts.write(stage, source, reused, start.configHash());
+          return commit(start, written, Map.of());
+        });
+  }
+
+  private Result unlessUpToDate(
+      String stage,
+      Inputs inputs,
+      Map<String, Object> config,
+      boolean force,
+      Supplier<StageReport> run) {
+    Optional<StageReport> stored = force ? Optional.empty() : upToDate(stage, inputs, config);
     return stored
         .map(report -> new Result(report, true))
-        .orElseGet(() -> new Result(write(stage, inputs, documents, config), false));
+        .orElseGet(() -> new Result(run.get(), false));
   }
 
   /** The report of a valid output of the same stage, inputs and configuration. */
@@ -121,34 +170,36 @@ public final class StageOutput {
     return stored;
   }
 
-  /** Runs the stage and commits its output; parameters and errors as {@link #run}. */
-  public StageReport write(
-      Stage stage, Inputs inputs, Dataset<Row> documents, Map<String, Object> config) {
-    long start = System.nanoTime();
-    Set<String> committed = prepareDirectory(stage.name(), inputs);
-    Dataset<Row> tagged = tag(stage, inputs, documents).persist(StorageLevel.MEMORY_AND_DISK());
-    try {
-      files.write(tagged);
-      List<String> written = files.documentsExcept(committed);
-      DocumentFiles.Content content = files.content(written);
-      Audit audit = new Audit(stage, inputs, directory, limits);
-      StageReport report = audit.report(tagged, content.groups(), start);
-      audit.check(report, tagged);
-      Manifest manifest =
-          manifest(stage.name(), inputs, config, report, written, content.contentHash());
-      writeCompanions(report, config);
-      manifest.write(conf, directory);
-      files.deleteExcept(Set.copyOf(written));
-      storage.delete(new Path(directory, STARTED));
-      return report;
-    } finally {
-      tagged.unpersist();
-    }
+  /**
+   * A run.
+   *
+   * @param nanos when it began, by {@link System#nanoTime}
+   */
+  private record Start(
+      String stage, Inputs inputs, Map<String, Object> config, String configHash, long nanos) {}
+
+  private static Start start(String stage, Inputs inputs, Map<String, Object> config) {
+    return new Start(stage, inputs, config, configHash(stage, config), System.nanoTime());
   }
 
-  /** Checks and cleans the directory; returns the files of the output that is valid now. */
-  private Set<String> prepareDirectory(String stage, Inputs inputs) {
-    refuseInputInside(inputs);
+  private StageReport commit(Start start, List<Part> written, Map<String, Long> counts) {
+    Audit audit = new Audit(start.stage(), start.inputs(), directory, limits);
+    double seconds = Math.round((System.nanoTime() - start.nanos()) / 1e7) / 100.0;
+    StageReport report = audit.report(written, counts, seconds);
+    audit.check(report, written);
+    writeCompanions(report, start.config());
+    Manifest manifest = manifest(start, report, written);
+    manifest.write(conf, directory);
+    files.deleteExcept(Set.copyOf(paths(manifest.files())));
+    parts.deleteRecordsExcept(written);
+    storage.delete(new Path(directory, STARTED));
+    return report;
+  }
+
+  /** Checks the directory, and deletes what is neither valid output nor of use. */
+  private void prepareDirectory(Start start, List<Part> reused) {
+    String stage = start.stage();
+    refuseInputInside(start.inputs());
     Optional<Manifest> valid = validManifest();
     if (valid.isPresent()) {
       Object owner = valid.get().extra().get("stage");
@@ -166,9 +217,10 @@ public final class StageOutput {
       storage.delete(new Path(directory, Manifest.FILE_NAME));
       storage.writeAtomically(new Path(directory, STARTED), Json.bytes(Map.of("stage", stage)));
     }
-    Set<String> committed = valid.map(m -> new HashSet<>(paths(m))).orElseGet(HashSet::new);
-    files.deleteExcept(committed);
-    return committed;
+    Set<String> inUse = new HashSet<>();
+    valid.ifPresent(manifest -> inUse.addAll(paths(manifest.files())));
+    reused.forEach(part -> inUse.addAll(paths(part.files())));
+    files.deleteExcept(inUse);
   }
 
   private void refuseInputInside(Inputs inputs) {
@@ -185,7 +237,7 @@ public final class StageOutput {
   }
 
   private Dataset<Row> tag(Stage stage, Inputs inputs, Dataset<Row> documents) {
-    if (stage.tagsUnreadable() || inputs.areStageOutputs()) {
+    if (inputs.areStageOutputs()) {
       return stage.apply(documents);
     }
     return stage
@@ -193,32 +245,28 @@ public final class StageOutput {
         .unionByName(Documents.tagUnreadable(documents));
   }
 
-  private Manifest manifest(
-      String stage,
-      Inputs inputs,
-      Map<String, Object> config,
-      StageReport report,
-      List<String> written,
-      String contentHash) {
-    SerializableConfiguration hadoop = new SerializableConfiguration(conf);
-    String root = directory.toString();
-    List<Manifest.OutputFile> described =
-        new JavaSparkContext(spark.sparkContext())
-            .parallelize(written, Math.max(1, Math.min(written.size(), 1000)))
-            .map(file -> Manifest.describe(hadoop.value(), new Path(root), file))
-            .collect();
+  private static Manifest manifest(Start start, StageReport report, List<Part> written) {
+    long first = 0;
+    long second = 0;
+    for (Part part : written) {
+      first += part.hash().get(0);
+      second += part.hash().get(1);
+    }
     return Manifest.of(
         Manifest.DOCUMENTS,
-        inputs.fingerprints(),
-        configHash(stage, config),
+        start.inputs().fingerprints(),
+        start.configHash(),
         Map.of(
             "input", report.input().documents(),
             "kept", report.kept().documents(),
             "dropped", report.dropped().documents(),
             "keptCharacters", report.kept().characters()),
-        described,
-        contentHash,
-        Map.of("stage", stage, "report", report));
+        written.stream()
+            .flatMap(part -> part.files().stream())
+            .sorted(Comparator.comparing(Manifest.OutputFile::path))
+            .toList(),
+        Json.sha256(List.of(report.input().documents(), first, second)),
+        Map.of("stage", start.stage(), "report", report));
   }
 
   private void writeCompanions(StageReport report, Map<String, Object> config) {
@@ -238,8 +286,8 @@ public final class StageOutput {
     }
   }
 
-  private static List<String> paths(Manifest manifest) {
-    return manifest.files().stream().map(Manifest.OutputFile::path).toList();
+  private static List<String> paths(List<Manifest.OutputFile> files) {
+    return files.stream().map(Manifest.OutputFile::path).toList();
   }
 
   private static String configHash(String stage, Map<String, Object> config) {

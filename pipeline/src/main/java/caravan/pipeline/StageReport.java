@@ -3,6 +3,7 @@ package caravan.pipeline;
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import java.io.Serializable;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -53,7 +54,18 @@ public record StageReport(
       String language,
       long documents,
       long inputCharacters,
-      long characters) {
+      long characters)
+      implements Serializable {
+    Group plus(Group more) {
+      return new Group(
+          reason,
+          source,
+          language,
+          documents + more.documents,
+          inputCharacters + more.inputCharacters,
+          characters + more.characters);
+    }
+
     boolean isKept() {
       return reason.equals(Documents.KEPT);
     }

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -89,7 +90,7 @@ public final class Storage {
     }
   }
 
-  public InputStream open(Path file) throws IOException {
+  public FSDataInputStream open(Path file) throws IOException {
     return fileSystem(file).open(file);
   }
 

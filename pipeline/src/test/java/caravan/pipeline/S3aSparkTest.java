@@ -59,7 +59,7 @@ class S3aSparkTest {
     writeRaw(raw);
     assertThatThrownBy(() -> run(raw, output, new DyingStage()))
         .hasStackTraceContaining("worker lost");
-    assertThat(keys("dying/out")).noneMatch(key -> key.endsWith(".parquet"));
+    assertThat(keys("dying/out")).noneMatch(key -> key.endsWith("manifest.json"));
     assertThatThrownBy(() -> Inputs.resolve(conf, output))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("an unfinished stage output (no manifest.json)");
@@ -99,7 +99,7 @@ class S3aSparkTest {
       if (d.path().equals("b.jsonl") && d.text().contains("number 19")) {
         throw new IllegalStateException("worker lost");
       }
-      return Documents.toTaggedRow(d, Documents.KEPT, "", d.text().length(), Map.of());
+      return Documents.toRow(new Tagged(d, Documents.KEPT, "", d.text().length(), Map.of()));
     }
   }
 
@@ -122,7 +122,7 @@ class S3aSparkTest {
   }
 
   private static Dataset<Row> documents(String raw) {
-    return CorpusReader.read(spark, Inputs.resolve(conf, raw), READ);
+    return new CorpusReader(Inputs.resolve(conf, raw), READ).rows(spark);
   }
 
   private static StageOutput.Result run(String raw, String output, Stage stage) {

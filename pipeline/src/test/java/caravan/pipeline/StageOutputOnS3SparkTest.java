@@ -13,14 +13,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A stage from s3a:// to s3a://, through the magic committer, against an S3 server. */
+/** A stage from s3a:// to s3a:// against an S3 server. */
 class StageOutputOnS3SparkTest {
   private static final String TEXT = "清晨的港口十分安静，只有几只海鸥在水面上盘旋。一位戴着蓝色帽子的老人坐在墙边修补渔网，多年来他一直如此，从不间断。";
   private static final String LINES =
@@ -37,13 +35,12 @@ class StageOutputOnS3SparkTest {
 
   private static StageOutput.Result clean(String input, String output) {
     Inputs inputs = Inputs.resolve(spark.sparkContext().hadoopConfiguration(), input);
-    Dataset<Row> documents =
-        CorpusReader.read(spark, inputs, ReferenceConf.read("read", ReadConfig.class));
+    CorpusReader reader = new CorpusReader(inputs, ReferenceConf.read("read", ReadConfig.class));
     return new StageOutput(spark, output, StageOutput.Limits.DEFAULT)
         .run(
             new CleanStage(ReferenceConf.read("clean", CleanConfig.class)),
             inputs,
-            documents,
+            reader,
             Map.of(),
             false);
   }
@@ -73,7 +70,7 @@ class StageOutputOnS3SparkTest {
     assertThat(clean(s3.path("raw"), s3.path("clean")).upToDate()).isTrue();
     assertThat(clean(s3.path("clean"), s3.path("again")).report().kept().documents()).isEqualTo(2);
     assertThat(new Storage(conf).filesBelow(new org.apache.hadoop.fs.Path(s3.path("clean"))))
-        .as("nothing is left of the committer's work")
+        .as("nothing is left of the work")
         .extracting(file -> file.getPath().toString())
         .noneMatch(path -> path.contains("__magic") || path.contains("_temporary"));
   }

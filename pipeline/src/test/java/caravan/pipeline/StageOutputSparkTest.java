@@ -49,27 +49,27 @@ class StageOutputSparkTest {
     @Override
     public Dataset<Row> apply(Dataset<Row> documents) {
       return documents.map(
-          (MapFunction<Row, Row>) row -> tag(Documents.fromRow(row)),
+          (MapFunction<Row, Row>) row -> Documents.toRow(tag(Documents.fromRow(row))),
           Encoders.row(Documents.TAGGED_SCHEMA));
     }
 
-    Row tag(Document d) {
+    Tagged tag(Document d) {
       long characters = d.text().codePointCount(0, d.text().length());
       if (characters > 5) {
         String detail = characters + " code points, maximum 5";
-        return Documents.toTaggedRow(d, "too_long", detail, characters, Map.of());
+        return new Tagged(d, "too_long", detail, characters, Map.of());
       }
       Document edited = d.withText(d.text().replace("x", ""));
       long removed = d.text().length() - edited.text().length();
-      return Documents.toTaggedRow(
+      return new Tagged(
           edited, Documents.KEPT, "", characters, removed == 0 ? Map.of() : Map.of("x", removed));
     }
   }
 
   private static class MiscountingStage extends ShortStage {
     @Override
-    Row tag(Document d) {
-      return Documents.toTaggedRow(d.withText(""), Documents.KEPT, "", d.text().length(), Map.of());
+    Tagged tag(Document d) {
+      return new Tagged(d.withText(""), Documents.KEPT, "", d.text().length(), Map.of());
     }
   }
 
@@ -99,7 +99,8 @@ class StageOutputSparkTest {
 
   private StageReport write(Stage stage, List<Document> documents, int partitions) {
     return new StageOutput(spark, output.toString(), Limits.DEFAULT)
-        .write(stage, inputs, rows(documents, partitions), CONFIG);
+        .run(stage, inputs, rows(documents, partitions), CONFIG, true)
+        .report();
   }
 
   private StageOutput.Result run(Map<String, Object> config, boolean force) {
@@ -187,7 +188,7 @@ class StageOutputSparkTest {
   /** Fails after some documents, like a killed job. */
   private static class FailingStage extends ShortStage {
     @Override
-    Row tag(Document d) {
+    Tagged tag(Document d) {
       if (d.id().equals("4")) {
         throw new IllegalStateException("worker lost");
       }
@@ -277,7 +278,8 @@ class StageOutputSparkTest {
     assertThat(output.resolve("manifest.json")).doesNotExist();
     StageReport report =
         new StageOutput(spark, output.toString(), new Limits(true, 0))
-            .write(new ShortStage(), inputs, rows(longOnes, 1), CONFIG);
+            .run(new ShortStage(), inputs, rows(longOnes, 1), CONFIG, true)
+            .report();
     assertThat(report.kept()).isEqualTo(Tally.NONE);
     assertThat(StageOutput.read(spark, output.toString()).count()).isZero();
   }
@@ -294,7 +296,7 @@ class StageOutputSparkTest {
         .withMessageContaining("for example a.txt: no closing brace.");
 
     new StageOutput(spark, output.toString(), new Limits(false, 0.2))
-        .write(new ShortStage(), inputs, rows(documents, 2), CONFIG);
+        .run(new ShortStage(), inputs, rows(documents, 2), CONFIG, true);
     Row row = spark.read().parquet(output + "/dropped/reason=broken_record").first();
     assertThat(row.<String>getAs("text")).isEqualTo("{oops");
     assertThat(row.<String>getAs("detail")).isEqualTo("no closing brace");

@@ -1,85 +1,70 @@
 package caravan.pipeline.read;
 
+import caravan.pipeline.Document;
+import caravan.pipeline.DocumentIterator;
+import caravan.pipeline.DocumentSource;
 import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
+import caravan.pipeline.SourceFile;
+import caravan.pipeline.Split;
+import caravan.pipeline.Storage;
+import java.io.IOException;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.SerializableConfiguration;
 
 /**
  * Documents from raw files of any format and from stage outputs. A document's id is the record's
  * own ({@code read.id-field}) or made from source name, path below the input and position, so that
  * moving the input changes no id.
  *
- * <p>Records that are no documents are among the rows, marked as {@link Documents#unreadable}.
+ * <p>Records that are no documents are among the documents, marked as {@link Documents#unreadable}.
  */
-public final class CorpusReader {
-  private CorpusReader() {}
+public final class CorpusReader implements DocumentSource {
+  /** Stored bytes per task that read Spark's way. */
+  private static final long ROWS_BYTES = 32L << 20;
+
+  private final Records records;
+
+  /** Too many to be sent to every task. */
+  private final transient List<SourceFile> files = new ArrayList<>();
+
+  private final transient List<String> stageFiles = new ArrayList<>();
 
   /**
-   * @return rows of {@link Documents#SCHEMA}; reading happens when they are used
    * @throws IllegalArgumentException when a file's format is not known from its name, or two files
    *     have the same source name and relative path
    */
-  public static Dataset<Row> read(SparkSession spark, Inputs inputs, ReadConfig config) {
-    Dataset<Row> documents = spark.createDataFrame(List.of(), Documents.SCHEMA);
-    List<String> stageFiles = new ArrayList<>();
-    Map<ReadConfig.Format, List<SourceFile>> rawFiles = new EnumMap<>(ReadConfig.Format.class);
+  public CorpusReader(Inputs inputs, ReadConfig config) {
+    this.records = new Records(config);
     Map<String, String> known = new HashMap<>();
     for (Inputs.Root root : inputs.roots()) {
-      for (Inputs.InputFile file : root.files()) {
-        if (root.manifest().isPresent()) {
-          stageFiles.add(file.path());
+      boolean ours = root.manifest().isPresent();
+      String source = config.source().isEmpty() ? root.name() : config.source();
+      for (Inputs.InputFile f : root.files()) {
+        SourceFile file =
+            new SourceFile(
+                f.path(), f.relativePath(), ours ? "" : source, f.size(), f.fingerprint());
+        files.add(file);
+        if (ours) {
+          stageFiles.add(f.path());
         } else {
-          SourceFile source = sourceFile(root, file, config);
-          refuseTwin(known, source);
-          rawFiles.computeIfAbsent(format(source, config), f -> new ArrayList<>()).add(source);
+          refuseTwin(known, file);
+          format(file); // refuses what nobody can read before any work is done
         }
       }
     }
-    if (!stageFiles.isEmpty()) {
-      documents = documents.unionByName(stageOutput(spark, stageFiles));
-    }
-    for (var entry : rawFiles.entrySet()) {
-      JavaRDD<Row> rows = rows(spark, entry.getKey(), entry.getValue(), new Records(config));
-      documents = documents.union(spark.createDataFrame(rows, Documents.SCHEMA));
-    }
-    return documents;
-  }
-
-  private static Dataset<Row> stageOutput(SparkSession spark, List<String> files) {
-    return spark
-        .read()
-        .schema(Documents.SCHEMA)
-        .option("__globPaths__", "false")
-        .parquet(files.toArray(String[]::new));
-  }
-
-  private static JavaRDD<Row> rows(
-      SparkSession spark, ReadConfig.Format format, List<SourceFile> files, Records records) {
-    JavaSparkContext sc = new JavaSparkContext(spark.sparkContext());
-    return switch (format) {
-      case TEXT -> WholeFiles.read(spark, files, WholeFiles.text(records));
-      case HTML -> WholeFiles.read(spark, files, new HtmlFiles(records));
-      case LINES -> LineFiles.read(sc, files, new PlainLines(records));
-      case JSONL -> LineFiles.read(sc, files, new JsonLines(records));
-      case CSV -> CsvFiles.read(sc, files, records);
-      case PARQUET -> ParquetFiles.read(spark, files, records);
-      case AUTO -> throw new IllegalStateException("auto was resolved before");
-    };
-  }
-
-  private static SourceFile sourceFile(Inputs.Root root, Inputs.InputFile file, ReadConfig config) {
-    String source = config.source().isEmpty() ? root.name() : config.source();
-    return new SourceFile(file.path(), file.relativePath(), source);
   }
 
   private static void refuseTwin(Map<String, String> known, SourceFile file) {
@@ -91,11 +76,131 @@ public final class CorpusReader {
     }
   }
 
-  private static ReadConfig.Format format(SourceFile file, ReadConfig config) {
-    if (config.format() != ReadConfig.Format.AUTO) {
-      return config.format();
+  @Override
+  public List<SourceFile> files() {
+    return List.copyOf(files);
+  }
+
+  @Override
+  public List<Split> splits(List<Split> done, long bytes) {
+    SplitPlan plan = new SplitPlan(done, bytes);
+    return files.stream().flatMap(f -> plan.of(f, format(f).cut(f)).stream()).toList();
+  }
+
+  @Override
+  public DocumentIterator open(Split split, Storage storage) throws IOException {
+    return new Metered(format(split.file()).open(split, storage), split.bytes());
+  }
+
+  /**
+   * @return rows of {@link Documents#SCHEMA}; reading happens when they are used
+   */
+  public Dataset<Row> rows(SparkSession spark) {
+    Dataset<Row> rows =
+        stageFiles.isEmpty()
+            ? spark.createDataFrame(List.of(), Documents.SCHEMA)
+            : spark
+                .read()
+                .schema(Documents.SCHEMA)
+                .option("__globPaths__", "false")
+                .parquet(stageFiles.toArray(String[]::new));
+    List<Split> raw =
+        splits(List.of(), ROWS_BYTES).stream().filter(s -> !isStageFile(s.file())).toList();
+    return raw.isEmpty()
+        ? rows
+        : rows.union(spark.createDataFrame(rawRows(spark, raw), Documents.SCHEMA));
+  }
+
+  private JavaRDD<Row> rawRows(SparkSession spark, List<Split> splits) {
+    JavaSparkContext sc = new JavaSparkContext(spark.sparkContext());
+    SerializableConfiguration conf = new SerializableConfiguration(sc.hadoopConfiguration());
+    return sc.parallelize(splits, Math.min(splits.size(), 10_000))
+        .flatMap(split -> rows(split, conf.value()));
+  }
+
+  private Iterator<Row> rows(Split split, Configuration conf) throws IOException {
+    DocumentIterator documents = open(split, new Storage(conf));
+    TaskContext.get()
+        .addTaskCompletionListener(
+            context -> {
+              try {
+                documents.close();
+              } catch (IOException e) {
+                throw new java.io.UncheckedIOException(e);
+              }
+            });
+    return new Iterator<>() {
+      @Override
+      public boolean hasNext() {
+        return documents.hasNext();
+      }
+
+      @Override
+      public Row next() {
+        return Documents.toRow(documents.next());
+      }
+    };
+  }
+
+  /** Tells Spark what a task reads, for the progress. */
+  private static final class Metered extends DocumentIterator {
+    private final DocumentIterator documents;
+    private final long bytes;
+
+    Metered(DocumentIterator documents, long bytes) {
+      this.documents = documents;
+      this.bytes = bytes;
     }
-    String name = file.relativePath().toLowerCase(Locale.ROOT).replaceFirst("\\.(gz|bz2)$", "");
+
+    @Override
+    protected Document advance() {
+      boolean any = documents.hasNext();
+      TaskContext context = TaskContext.get();
+      if (context != null) {
+        if (any) {
+          context.taskMetrics().inputMetrics().incRecordsRead(1);
+        } else {
+          context.taskMetrics().inputMetrics().incBytesRead(bytes);
+        }
+      }
+      return any ? documents.next() : null;
+    }
+
+    @Override
+    public void close() throws IOException {
+      documents.close();
+    }
+  }
+
+  /** Documents of a stage's output bring their source; see {@link SourceFile#source}. */
+  private static boolean isStageFile(SourceFile file) {
+    return file.source().isEmpty();
+  }
+
+  private SplitFormat format(SourceFile file) {
+    if (isStageFile(file)) {
+      return new ParquetFiles(records, true);
+    }
+    return switch (formatName(file)) {
+      case TEXT -> streamed(WholeFiles.text(records));
+      case HTML -> streamed(new WholeFiles(new HtmlFiles(records), records));
+      case LINES -> new LineFiles(new PlainLines(records), records);
+      case JSONL -> new LineFiles(new JsonLines(records), records);
+      case CSV -> streamed(new CsvFiles(records));
+      case PARQUET -> new ParquetFiles(records, false);
+      case AUTO -> throw new IllegalStateException("auto was resolved before");
+    };
+  }
+
+  private SplitFormat streamed(StreamFormat format) {
+    return new StreamedFiles(format, records);
+  }
+
+  private ReadConfig.Format formatName(SourceFile file) {
+    if (records.config().format() != ReadConfig.Format.AUTO) {
+      return records.config().format();
+    }
+    String name = Compression.withoutEnding(file.relativePath().toLowerCase(Locale.ROOT));
     return switch (name.substring(name.lastIndexOf('.') + 1)) {
       case "txt", "md", "text" -> ReadConfig.Format.TEXT;
       case "jsonl", "ndjson", "json" -> ReadConfig.Format.JSONL;

@@ -1,8 +1,9 @@
 package caravan.pipeline.read;
 
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
-import caravan.pipeline.Storage;
+import caravan.pipeline.DocumentIterator;
+import caravan.pipeline.SourceFile;
+import com.univocity.parsers.common.TextParsingException;
 import com.univocity.parsers.csv.CsvParser;
 import com.univocity.parsers.csv.CsvParserSettings;
 import java.io.IOException;
@@ -10,64 +11,68 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.TreeMap;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.io.compress.CompressionCodec;
-import org.apache.hadoop.io.compress.CompressionCodecFactory;
-import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.sql.Row;
-import org.apache.spark.util.SerializableConfiguration;
 
 /**
  * Files of comma-separated values (tabs in {@code .tsv}) with a header line, quoted as RFC 4180
- * says. Quoted fields hold line breaks, so a file is read by one task.
+ * says. Quoted fields hold line breaks, so a file is read from its start.
  */
-final class CsvFiles {
-  private CsvFiles() {}
-
-  static JavaRDD<Row> read(JavaSparkContext sc, List<SourceFile> files, Records records) {
-    SerializableConfiguration conf = new SerializableConfiguration(sc.hadoopConfiguration());
-    JavaRDD<Document> documents =
-        sc.parallelize(files, files.size())
-            .flatMap(file -> new RecordIterator(file, conf.value(), records));
-    if (files.size() < sc.defaultParallelism()) {
-      documents = documents.repartition(sc.defaultParallelism());
-    }
-    return documents.map(Documents::toRow);
+record CsvFiles(Records records) implements StreamFormat {
+  @Override
+  public DocumentIterator open(SourceFile file, InputStream in) throws IOException {
+    return new RecordIterator(file, in, records);
   }
 
   /**
    * Streams a file's records. The parser gets the bytes as Latin-1, because separators and quotes
    * are ASCII in UTF-8 too; so each field's own bytes are seen and checked.
    */
-  private static final class RecordIterator implements Iterator<Document> {
+  private static final class RecordIterator extends DocumentIterator {
     private final SourceFile file;
+    private final InputStream in;
     private final Records records;
     private final CsvParser parser;
     private final List<String> header;
     private long position;
-    private String[] next;
 
-    RecordIterator(SourceFile file, Configuration conf, Records records) throws IOException {
+    RecordIterator(SourceFile file, InputStream in, Records records) throws IOException {
       this.file = file;
+      this.in = in;
       this.records = records;
       this.parser = new CsvParser(settings(file.relativePath()));
-      parser.beginParsing(new InputStreamReader(open(file, conf), StandardCharsets.ISO_8859_1));
-      String[] first = parser.parseNext();
+      try {
+        parser.beginParsing(new InputStreamReader(in, StandardCharsets.ISO_8859_1));
+      } catch (IllegalStateException | TextParsingException e) {
+        throw readError(e);
+      }
+      String[] first = nextRecord();
       this.header =
           first == null
               ? List.of()
               : Arrays.stream(first)
                   .map(f -> new String(bytes(f), StandardCharsets.UTF_8))
                   .toList();
-      this.next = parser.parseNext();
+    }
+
+    private String[] nextRecord() throws IOException {
+      try {
+        return parser.parseNext();
+      } catch (IllegalStateException | TextParsingException e) {
+        throw readError(e);
+      }
+    }
+
+    /** The parser hides the errors of its stream in its own. */
+    private static IOException readError(RuntimeException e) {
+      for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+        if (cause instanceof IOException io) {
+          return io;
+        }
+      }
+      throw e;
     }
 
     private static CsvParserSettings settings(String name) {
@@ -83,30 +88,19 @@ final class CsvFiles {
       return settings;
     }
 
-    private static InputStream open(SourceFile file, Configuration conf) throws IOException {
-      Path path = new Path(file.path());
-      CompressionCodec codec = new CompressionCodecFactory(conf).getCodec(path);
-      InputStream raw = new Storage(conf).open(path);
-      return codec == null ? raw : codec.createInputStream(raw);
-    }
-
     private static byte[] bytes(String latin1) {
       return WholeFiles.withoutByteOrderMark(latin1.getBytes(StandardCharsets.ISO_8859_1));
     }
 
     @Override
-    public boolean hasNext() {
-      return next != null;
+    protected Document advance() throws IOException {
+      String[] values = nextRecord();
+      return values == null ? null : document(values, position++);
     }
 
     @Override
-    public Document next() {
-      if (next == null) {
-        throw new NoSuchElementException();
-      }
-      Document document = document(next, position++);
-      next = parser.parseNext();
-      return document;
+    public void close() throws IOException {
+      in.close();
     }
 
     private Document document(String[] values, long at) {

@@ -1,6 +1,7 @@
 package caravan.pipeline.read;
 
 import caravan.pipeline.Document;
+import caravan.pipeline.SourceFile;
 import java.nio.charset.Charset;
 import java.nio.charset.IllegalCharsetNameException;
 import java.nio.charset.StandardCharsets;

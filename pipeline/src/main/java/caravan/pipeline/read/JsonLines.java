@@ -1,6 +1,7 @@
 package caravan.pipeline.read;
 
 import caravan.pipeline.Document;
+import caravan.pipeline.SourceFile;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
@@ -45,7 +46,7 @@ record JsonLines(Records records) implements LineFiles.LineParser {
     }
   }
 
-  private static Map<String, String> fields(JsonNode record) {
+  static Map<String, String> fields(JsonNode record) {
     Map<String, String> fields = new TreeMap<>();
     record
         .fields()

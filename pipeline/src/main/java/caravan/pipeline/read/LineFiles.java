@@ -1,107 +1,104 @@
 package caravan.pipeline.read;
 
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
-import caravan.pipeline.Json;
-import com.fasterxml.jackson.core.type.TypeReference;
+import caravan.pipeline.DocumentIterator;
+import caravan.pipeline.SourceFile;
+import caravan.pipeline.Split;
+import caravan.pipeline.Storage;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.Serializable;
-import java.util.ArrayList;
-import java.util.Iterator;
-import java.util.List;
-import java.util.Map;
-import java.util.stream.Collectors;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.io.LongWritable;
-import org.apache.hadoop.io.Text;
-import org.apache.hadoop.io.compress.CompressionCodecFactory;
-import org.apache.hadoop.mapreduce.InputSplit;
-import org.apache.hadoop.mapreduce.JobContext;
-import org.apache.hadoop.mapreduce.lib.input.FileSplit;
-import org.apache.hadoop.mapreduce.lib.input.TextInputFormat;
-import org.apache.spark.api.java.JavaNewHadoopRDD;
-import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.sql.Row;
-import scala.Tuple2;
 
-/** Files whose lines are records. Large uncompressed files are split, others are one partition. */
-final class LineFiles {
+/** Files whose lines are records; blank lines are none. Uncompressed files are cut anywhere. */
+record LineFiles(LineParser parser, Records records) implements SplitFormat, StreamFormat {
 
   /** Makes a document of a line. */
   interface LineParser extends Serializable {
+    /**
+     * @param position bytes of the uncompressed file before the line
+     * @param line without its line break
+     */
     Document parse(SourceFile file, long position, byte[] line);
   }
 
-  /**
-   * @param position bytes of the uncompressed file before the line
-   */
-  private record Line(SourceFile file, long position, byte[] bytes) implements Serializable {}
+  @Override
+  public Cut cut(SourceFile file) {
+    return Compression.isCompressed(file.relativePath()) ? Cut.SLICES : Cut.BYTES;
+  }
 
-  private LineFiles() {}
-
-  static JavaRDD<Row> read(JavaSparkContext sc, List<SourceFile> files, LineParser parser) {
-    Map<String, SourceFile> byPath =
-        files.stream().collect(Collectors.toMap(SourceFile::path, f -> f));
-    Configuration conf = new Configuration(sc.hadoopConfiguration());
-    conf.set(ListedFiles.KEY, Json.compact(List.copyOf(byPath.keySet())));
-    var lines =
-        (JavaNewHadoopRDD<LongWritable, Text>)
-            sc.newAPIHadoopRDD(conf, ListedFiles.class, LongWritable.class, Text.class);
-    JavaRDD<Line> records =
-        lines.mapPartitionsWithInputSplit((split, rows) -> lines(byPath, split, rows), true);
-    // One compressed file is one partition: deal its lines out before the work begins.
-    if (records.getNumPartitions() < sc.defaultParallelism()) {
-      records = records.repartition(sc.defaultParallelism());
+  @Override
+  public DocumentIterator open(Split split, Storage storage) throws IOException {
+    if (cut(split.file()) == Cut.SLICES) {
+      return new StreamedFiles(this, records).open(split, storage);
     }
-    return records.map(
-        line -> Documents.toRow(parser.parse(line.file(), line.position(), line.bytes())));
-  }
-
-  private static Iterator<Line> lines(
-      Map<String, SourceFile> files, InputSplit split, Iterator<Tuple2<LongWritable, Text>> rows) {
-    SourceFile file = files.get(((FileSplit) split).getPath().toString());
-    Iterable<Tuple2<LongWritable, Text>> iterable = () -> rows;
-    return java.util.stream.StreamSupport.stream(iterable.spliterator(), false)
-        .filter(row -> !isBlank(row._2))
-        .map(row -> new Line(file, row._1.get(), row._2.copyBytes()))
-        .iterator();
-  }
-
-  private static boolean isBlank(Text line) {
-    byte[] bytes = line.getBytes();
-    for (int i = 0; i < line.getLength(); i++) {
-      if (bytes[i] != ' ' && bytes[i] != '\t' && bytes[i] != '\r') {
-        return false;
-      }
+    FSDataInputStream in = storage.open(new Path(split.file().path()));
+    boolean first = split.start() == 0;
+    if (!first) {
+      in.seek(split.start() - 1); // a line starts here if the byte before ends one
     }
-    return true;
+    LineReader lines = lines(in, first ? 0 : split.start() - 1);
+    if (!first) {
+      lines.next();
+    }
+    return new Lines(split.file(), lines, split.end());
   }
 
-  /**
-   * Exactly the files named, whatever characters their names hold. Compressed files are never
-   * split: a line's position in one must not depend on the splits.
-   */
-  public static final class ListedFiles extends TextInputFormat {
-    static final String KEY = "caravan.read.files";
+  @Override
+  public DocumentIterator open(SourceFile file, InputStream in) {
+    return new Lines(file, lines(in, 0), Long.MAX_VALUE);
+  }
 
-    @Override
-    protected List<FileStatus> listStatus(JobContext job) throws IOException {
-      Configuration conf = job.getConfiguration();
-      List<FileStatus> files = new ArrayList<>();
-      for (String file :
-          Json.MAPPER.readValue(conf.get(KEY), new TypeReference<List<String>>() {})) {
-        Path path = new Path(file);
-        files.add(path.getFileSystem(conf).getFileStatus(path));
-      }
-      return files;
+  private LineReader lines(InputStream in, long position) {
+    // A character of a document takes up to six bytes in JSON, and its record has other fields.
+    long maxBytes = 6L * records.config().maxDocumentCharacters() + (1 << 20);
+    return new LineReader(in, position, (int) Math.min(maxBytes, Integer.MAX_VALUE - 64));
+  }
+
+  private final class Lines extends DocumentIterator {
+    private final SourceFile file;
+    private final LineReader lines;
+    private final long end;
+
+    Lines(SourceFile file, LineReader lines, long end) {
+      this.file = file;
+      this.lines = lines;
+      this.end = end;
     }
 
     @Override
-    protected boolean isSplitable(JobContext job, Path file) {
-      return new CompressionCodecFactory(job.getConfiguration()).getCodec(file) == null;
+    protected Document advance() throws IOException {
+      if (!skipped()) {
+        return null;
+      }
+      if (lines.cutBytes() > 0) {
+        return records.tooLarge(
+            file,
+            lines.position(),
+            lines.line(),
+            "line of %,d bytes, shown up to %,d; maximum %,d code points"
+                .formatted(
+                    lines.line().length + lines.cutBytes(),
+                    lines.line().length,
+                    records.config().maxDocumentCharacters()));
+      }
+      return parser.parse(file, lines.position(), lines.line());
+    }
+
+    @Override
+    protected boolean skipped() throws IOException {
+      while (lines.nextPosition() < end && lines.next()) {
+        if (!lines.isBlank()) {
+          return true;
+        }
+      }
+      return false;
+    }
+
+    @Override
+    public void close() throws IOException {
+      lines.close();
     }
   }
 }

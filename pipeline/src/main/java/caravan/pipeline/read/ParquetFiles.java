@@ -1,87 +1,98 @@
 package caravan.pipeline.read;
 
-import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.struct;
-import static org.apache.spark.sql.functions.to_json;
-
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
-import java.net.URI;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
+import caravan.pipeline.DocumentIterator;
+import caravan.pipeline.SourceFile;
+import caravan.pipeline.Split;
+import caravan.pipeline.Storage;
+import java.io.IOException;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.Collectors;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.sql.Column;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.types.ArrayType;
-import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.MapType;
-import org.apache.spark.sql.types.StructField;
-import org.apache.spark.sql.types.StructType;
+import org.apache.parquet.example.data.Group;
+import org.apache.parquet.hadoop.ParquetReader;
+import org.apache.parquet.hadoop.api.ReadSupport;
+import org.apache.parquet.hadoop.example.GroupReadSupport;
+import org.apache.parquet.hadoop.util.HadoopStreams;
+import org.apache.parquet.io.InputFile;
+import org.apache.parquet.io.SeekableInputStream;
 
-/** Parquet files with a string column for the text; other columns become {@code meta}. */
-final class ParquetFiles {
-  private ParquetFiles() {}
-
-  static JavaRDD<Row> read(SparkSession spark, List<SourceFile> files, Records records) {
-    Map<String, SourceFile> byPath =
-        files.stream().collect(Collectors.toMap(SourceFile::path, f -> f));
-    Dataset<Row> rows =
-        spark
-            .read()
-            .option("__globPaths__", "false")
-            .option("mergeSchema", "true")
-            .parquet(byPath.keySet().stream().sorted().toArray(String[]::new));
-    checkText(rows.schema(), records.config(), files);
-    List<String> names = List.of(rows.schema().fieldNames());
-    List<Column> columns = new ArrayList<>();
-    columns.add(col("_metadata.file_path"));
-    columns.add(col("_metadata.row_index"));
-    for (StructField field : rows.schema().fields()) {
-      columns.add(asString(field));
-    }
-    return rows.select(columns.toArray(Column[]::new))
-        .toJavaRDD()
-        .map(row -> Documents.toRow(document(row, byPath, names, records)));
+/**
+ * Parquet files: of others, with a column for the text, whose other columns become {@code meta}; or
+ * of a stage's output. They are cut between row groups.
+ *
+ * @param ours whether the files are a stage's output
+ */
+record ParquetFiles(Records records, boolean ours) implements SplitFormat {
+  @Override
+  public Cut cut(SourceFile file) {
+    return Cut.BYTES;
   }
 
-  private static Document document(
-      Row row, Map<String, SourceFile> byPath, List<String> names, Records records) {
-    SourceFile file = byPath.get(new Path(URI.create(row.getString(0))).toString());
-    Map<String, String> fields = new TreeMap<>();
-    for (int i = 0; i < names.size(); i++) {
-      if (!row.isNullAt(i + 2)) {
-        fields.put(names.get(i), row.getString(i + 2));
+  @Override
+  public DocumentIterator open(Split split, Storage storage) throws IOException {
+    ParquetReader<Group> reader =
+        new Reader(new StoredFile(storage, new Path(split.file().path())))
+            .withFileRange(split.start(), split.end())
+            .build();
+    return new DocumentIterator() {
+      @Override
+      protected Document advance() throws IOException {
+        Group row = reader.read();
+        if (row == null) {
+          return null;
+        }
+        return ours ? ours(row) : document(split.file(), reader.getCurrentRowIndex(), row);
       }
-    }
-    return records.of(file, row.getLong(1), fields, fields.toString());
+
+      @Override
+      public void close() throws IOException {
+        reader.close();
+      }
+    };
   }
 
-  private static void checkText(StructType schema, ReadConfig config, List<SourceFile> files) {
-    boolean found =
-        Arrays.stream(schema.fields())
-            .anyMatch(
-                f -> f.name().equals(config.textField()) && f.dataType() == DataTypes.StringType);
-    if (!found) {
-      throw new IllegalArgumentException(
-          "%s: no string column %s (read.text-field), it has %s"
-              .formatted(files.get(0).path(), config.textField(), schema.simpleString()));
+  private Document document(SourceFile file, long position, Group row) {
+    var record = ParquetJson.of(row);
+    return records.of(file, position, JsonLines.fields(record), record.toString());
+  }
+
+  private static Document ours(Group row) {
+    Group entries = row.getGroup("meta", 0);
+    Map<String, String> meta = new TreeMap<>();
+    for (int i = 0; i < entries.getFieldRepetitionCount(0); i++) {
+      Group entry = entries.getGroup(0, i);
+      meta.put(entry.getString("key", 0), entry.getString("value", 0));
+    }
+    return new Document(
+        row.getString("id", 0),
+        row.getString("source", 0),
+        row.getString("path", 0),
+        row.getString("language", 0),
+        row.getString("text", 0),
+        meta);
+  }
+
+  private static final class Reader extends ParquetReader.Builder<Group> {
+    Reader(InputFile file) {
+      super(file);
+    }
+
+    @Override
+    protected ReadSupport<Group> getReadSupport() {
+      return new GroupReadSupport();
     }
   }
 
-  private static Column asString(StructField field) {
-    Column column = col("`" + field.name().replace("`", "``") + "`");
-    DataType type = field.dataType();
-    if (type instanceof StructType || type instanceof ArrayType || type instanceof MapType) {
-      return to_json(type instanceof StructType ? column : struct(column.as(field.name())));
+  private record StoredFile(Storage storage, Path path) implements InputFile {
+    @Override
+    public long getLength() throws IOException {
+      return storage.status(path).orElseThrow(() -> new IOException(path + ": gone")).getLen();
     }
-    return column.cast("string");
+
+    @Override
+    public SeekableInputStream newStream() throws IOException {
+      return HadoopStreams.wrap(storage.open(path));
+    }
   }
 }

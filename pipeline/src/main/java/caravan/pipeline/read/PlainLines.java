@@ -1,6 +1,7 @@
 package caravan.pipeline.read;
 
 import caravan.pipeline.Document;
+import caravan.pipeline.SourceFile;
 import java.util.Map;
 
 /** A line is a document. */

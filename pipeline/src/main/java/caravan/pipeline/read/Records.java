@@ -2,6 +2,7 @@ package caravan.pipeline.read;
 
 import caravan.pipeline.Document;
 import caravan.pipeline.Documents;
+import caravan.pipeline.SourceFile;
 import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -66,6 +67,12 @@ record Records(ReadConfig config) implements Serializable {
         "%,d code points, maximum %,d".formatted(characters, config.maxDocumentCharacters());
     return Documents.unreadable(
         d.id(), d.source(), d.path(), d.text(), Documents.TOO_LARGE, detail);
+  }
+
+  /** A record that is too long to be read whole; its text is the beginning. */
+  Document tooLarge(SourceFile file, long position, byte[] beginning, String detail) {
+    String text = new String(beginning, StandardCharsets.UTF_8);
+    return unreadable(file, position, text, Documents.TOO_LARGE, detail);
   }
 
   Document broken(SourceFile file, long position, String raw, String detail) {

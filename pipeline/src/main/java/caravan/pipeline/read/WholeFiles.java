@@ -1,60 +1,74 @@
 package caravan.pipeline.read;
 
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
-import java.io.ByteArrayInputStream;
+import caravan.pipeline.DocumentIterator;
+import caravan.pipeline.SourceFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
-import java.io.UncheckedIOException;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.Path;
-import org.apache.hadoop.io.compress.CompressionCodec;
-import org.apache.hadoop.io.compress.CompressionCodecFactory;
-import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 
-/** Files that are one document each. Many small ones share a partition. */
-final class WholeFiles {
+/** Files that are one document each. */
+record WholeFiles(FileParser parser, Records records) implements StreamFormat {
 
   /** Makes a document of a file's bytes. */
   interface FileParser extends Serializable {
     Document parse(SourceFile file, byte[] bytes);
   }
 
-  private WholeFiles() {}
+  @Override
+  public boolean oneDocument() {
+    return true;
+  }
 
-  static JavaRDD<Row> read(SparkSession spark, List<SourceFile> files, FileParser parser) {
-    Map<String, SourceFile> byPath =
-        files.stream().collect(Collectors.toMap(SourceFile::path, f -> f));
-    return spark
-        .read()
-        .format("binaryFile")
-        .option("__globPaths__", "false") // names may hold brackets and braces
-        .load(byPath.keySet().stream().sorted().toArray(String[]::new))
-        .select("path", "content")
-        .toJavaRDD()
-        .map(
-            row -> {
-              SourceFile file = byPath.get(new Path(row.getString(0)).toString());
-              byte[] bytes = decompressed(file.path(), row.getAs(1));
-              return Documents.toRow(parser.parse(file, bytes));
-            });
+  @Override
+  public DocumentIterator open(SourceFile file, InputStream in) {
+    return new DocumentIterator() {
+      private boolean read;
+
+      @Override
+      protected Document advance() throws IOException {
+        if (read) {
+          return null;
+        }
+        read = true;
+        return document(file, in);
+      }
+
+      @Override
+      public void close() throws IOException {
+        in.close();
+      }
+    };
+  }
+
+  private Document document(SourceFile file, InputStream in) throws IOException {
+    // A code point takes up to four bytes, and of a page's bytes few are its main content.
+    long maxBytes =
+        Math.min(16L * records.config().maxDocumentCharacters(), Integer.MAX_VALUE - 64);
+    byte[] bytes = in.readNBytes((int) maxBytes + 1);
+    if (bytes.length > maxBytes) {
+      return records.tooLarge(
+          file,
+          0,
+          Arrays.copyOf(bytes, 4096),
+          "more than %,d bytes, shown up to 4,096; maximum %,d code points"
+              .formatted(maxBytes, records.config().maxDocumentCharacters()));
+    }
+    return parser.parse(file, bytes);
   }
 
   /** A whole text file. */
-  static FileParser text(Records records) {
-    return (file, bytes) -> {
-      byte[] text = withoutByteOrderMark(bytes);
-      return Records.utf8(text)
-          .map(decoded -> records.of(file, 0, decoded, Map.of()))
-          .orElseGet(() -> records.invalidUtf8(file, 0, text));
-    };
+  static WholeFiles text(Records records) {
+    return new WholeFiles(
+        (file, bytes) -> {
+          byte[] text = withoutByteOrderMark(bytes);
+          return Records.utf8(text)
+              .map(decoded -> records.of(file, 0, decoded, Map.of()))
+              .orElseGet(() -> records.invalidUtf8(file, 0, text));
+        },
+        records);
   }
 
   static byte[] withoutByteOrderMark(byte[] bytes) {
@@ -64,18 +78,5 @@ final class WholeFiles {
             && (bytes[1] & 0xFF) == 0xBB
             && (bytes[2] & 0xFF) == 0xBF;
     return marked ? Arrays.copyOfRange(bytes, 3, bytes.length) : bytes;
-  }
-
-  private static byte[] decompressed(String path, byte[] bytes) {
-    CompressionCodec codec =
-        new CompressionCodecFactory(new Configuration(false)).getCodec(new Path(path));
-    if (codec == null) {
-      return bytes;
-    }
-    try (InputStream in = codec.createInputStream(new ByteArrayInputStream(bytes))) {
-      return in.readAllBytes();
-    } catch (IOException e) {
-      throw new UncheckedIOException(path + ": cannot be decompressed", e);
-    }
   }
 }

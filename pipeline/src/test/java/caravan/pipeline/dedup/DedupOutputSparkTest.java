@@ -72,7 +72,8 @@ class DedupOutputSparkTest {
     Inputs inputs = Inputs.resolve(hadoopConf(), input.toString());
     StageReport report =
         new StageOutput(spark, directory.resolve("out").toString(), StageOutput.Limits.DEFAULT)
-            .write(new DedupStage(CONFIG, 42), inputs, rows(2), Map.of());
+            .run(new DedupStage(CONFIG, 42), inputs, rows(2), Map.of(), true)
+            .report();
     assertThat(report.counts())
         .isEqualTo(
             new TreeMap<>(
@@ -93,7 +94,8 @@ class DedupOutputSparkTest {
     Path output = directory.resolve("out-" + partitions);
     StageReport report =
         new StageOutput(spark, output.toString(), StageOutput.Limits.DEFAULT)
-            .write(new DedupStage(CONFIG, 42), inputs, rows(partitions), Map.of());
+            .run(new DedupStage(CONFIG, 42), inputs, rows(partitions), Map.of(), true)
+            .report();
     assertThat(report.kept().documents()).isEqualTo(20);
     org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(output.toString());
     return Manifest.read(hadoopConf(), path, Manifest.DOCUMENTS).contentHash();

@@ -4,21 +4,29 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import caravan.pipeline.Document;
+import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.ReferenceConf;
+import caravan.pipeline.Split;
+import caravan.pipeline.Storage;
 import caravan.pipeline.TestSpark;
+import com.github.luben.zstd.Zstd;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.zip.GZIPOutputStream;
-import org.apache.spark.sql.Row;
+import org.apache.hadoop.io.compress.BZip2Codec;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,17 +34,31 @@ import org.junit.jupiter.api.io.TempDir;
 class CorpusReaderSparkTest {
   private static final SparkSession spark = TestSpark.session();
 
-  private static final int REASON = Documents.TAGGED_SCHEMA.fieldIndex("reason");
-
   @TempDir Path dir;
 
   private List<Document> read(String input, String overrides) {
-    ReadConfig config = ReferenceConf.read("read", ReadConfig.class, overrides);
-    Inputs inputs = Inputs.resolve(spark.sparkContext().hadoopConfiguration(), dir + "/" + input);
-    return CorpusReader.read(spark, inputs, config).collectAsList().stream()
-        .map(Documents::fromRow)
-        .sorted(Comparator.comparing(Document::path).thenComparing(Document::text))
-        .toList();
+    return read(input, overrides, Long.MAX_VALUE);
+  }
+
+  private List<Document> read(String input, String overrides, long splitBytes) {
+    CorpusReader reader = reader(input, overrides);
+    Storage storage = new Storage(spark.sparkContext().hadoopConfiguration());
+    List<Document> documents = new ArrayList<>();
+    for (Split split : reader.splits(List.of(), splitBytes)) {
+      try (DocumentIterator iterator = reader.open(split, storage)) {
+        iterator.forEachRemaining(documents::add);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+    documents.sort(Comparator.comparing(Document::path).thenComparing(Document::text));
+    return documents;
+  }
+
+  private CorpusReader reader(String input, String overrides) {
+    return new CorpusReader(
+        Inputs.resolve(spark.sparkContext().hadoopConfiguration(), dir + "/" + input),
+        ReferenceConf.read("read", ReadConfig.class, overrides));
   }
 
   private void write(String name, String text) throws IOException {
@@ -55,7 +77,7 @@ class CorpusReaderSparkTest {
   /** Why a record is unreadable; empty for a document. */
   private static String fault(Document d) {
     return Documents.taggedIfUnreadable(d)
-        .map(row -> row.getString(REASON) + ": " + row.getString(REASON + 1))
+        .map(tagged -> tagged.reason() + ": " + tagged.detail())
         .orElse("");
   }
 
@@ -102,20 +124,13 @@ class CorpusReaderSparkTest {
         new GZIPOutputStream(Files.newOutputStream(dir.resolve("zipped/corpus.jsonl.gz")))) {
       out.write(lines.toString().getBytes(StandardCharsets.UTF_8));
     }
-    var conf = spark.sparkContext().hadoopConfiguration();
-    conf.set("mapreduce.input.fileinputformat.split.maxsize", "5000");
-    List<Document> plain;
-    List<Document> zipped;
-    try {
-      plain = read("plain", "source = s");
-      zipped = read("zipped", "source = s");
-    } finally {
-      conf.unset("mapreduce.input.fileinputformat.split.maxsize");
-    }
+    List<Document> plain = read("plain", "source = s", 5000);
+    List<Document> zipped = read("zipped", "source = s");
     assertThat(plain).hasSize(5_000);
     assertThat(plain).extracting(Document::id).doesNotHaveDuplicates();
     assertThat(texts(zipped)).isEqualTo(texts(plain));
     assertThat(read("plain", "source = s")).isEqualTo(plain);
+    assertThat(reader("plain", "source = s").rows(spark).count()).isEqualTo(5_000);
   }
 
   @Test
@@ -148,7 +163,7 @@ class CorpusReaderSparkTest {
 
   private static byte[] concat(String text, byte[] more) {
     byte[] head = text.getBytes(StandardCharsets.UTF_8);
-    byte[] all = java.util.Arrays.copyOf(head, head.length + more.length);
+    byte[] all = Arrays.copyOf(head, head.length + more.length);
     System.arraycopy(more, 0, all, head.length, more.length);
     return all;
   }
@@ -157,15 +172,13 @@ class CorpusReaderSparkTest {
   void a_line_of_50_megabytes_is_kept_aside_or_read() throws IOException {
     String text = "字".repeat(16_700_000);
     write("big.jsonl", "{\"text\": \"" + text + "\"}\n{\"text\": \"small\"}");
-    List<Row> rows =
-        CorpusReader.read(
-                spark,
-                Inputs.resolve(spark.sparkContext().hadoopConfiguration(), dir + "/big.jsonl"),
-                ReferenceConf.read("read", ReadConfig.class))
-            .collectAsList();
-    assertThat(rows)
-        .extracting(row -> fault(Documents.fromRow(row)))
+    assertThat(read("big.jsonl", ""))
+        .extracting(CorpusReaderSparkTest::fault)
         .containsExactlyInAnyOrder("", "too_large: 16,700,000 code points, maximum 10,000,000");
+    assertThat(read("big.jsonl", "max-document-characters = 1000000"))
+        .extracting(CorpusReaderSparkTest::fault)
+        .contains(
+            "too_large: line of 50,100,012 bytes, shown up to 4,096; maximum 1,000,000 code points");
     List<Document> all = read("big.jsonl", "max-document-characters = 20000000");
     assertThat(all).extracting(d -> d.text().length()).containsExactly(5, 16_700_000);
   }
@@ -206,11 +219,49 @@ class CorpusReaderSparkTest {
     Document document = read("odd {name}.parquet", "id-field = id").get(0);
     assertThat(document.id()).isEqualTo("x1");
     assertThat(document.text()).isEqualTo("正文");
-    assertThat(document.meta()).isEqualTo(Map.of("n", "2", "tags", "{\"tags\":[\"a\"]}"));
+    assertThat(document.meta()).isEqualTo(Map.of("n", "2", "tags", "[\"a\"]"));
     assertThat(read("odd {name}.parquet", "").get(0).id()).hasSize(32);
-    assertThatIllegalArgumentException()
-        .isThrownBy(() -> read("odd {name}.parquet", "text-field = content"))
-        .withMessageContaining("no string column content (read.text-field), it has struct<id");
+    assertThat(fault(read("odd {name}.parquet", "text-field = content").get(0)))
+        .isEqualTo("broken_record: no field content (read.text-field), it has [id, n, tags, text]");
+  }
+
+  @Test
+  void a_file_cut_off_in_its_middle_gives_its_records_and_one_broken_one() throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < 1000; i++) {
+      lines.append("{\"text\": \"number ").append(i * 7919L).append("\"}\n");
+    }
+    ByteArrayOutputStream zipped = new ByteArrayOutputStream();
+    try (OutputStream out = new GZIPOutputStream(zipped)) {
+      out.write(lines.toString().getBytes(StandardCharsets.UTF_8));
+    }
+    write("cut.jsonl.gz", Arrays.copyOf(zipped.toByteArray(), zipped.size() / 2));
+    List<Document> documents = read("cut.jsonl.gz", "");
+    assertThat(fault(documents.get(0)))
+        .startsWith("broken_record: file cut off or damaged after ")
+        .contains("Unexpected end of input stream");
+    assertThat(documents).hasSizeBetween(300, 700);
+    assertThat(texts(documents)).contains("number 0");
+
+    write("no.jsonl.gz", "this is not gzip");
+    assertThat(fault(read("no.jsonl.gz", "").get(0)))
+        .isEqualTo("broken_record: file cut off or damaged after 0 records: not a gzip file");
+  }
+
+  @Test
+  void zstandard_and_bzip2_are_read_as_gzip_is() throws IOException {
+    byte[] line = "{\"text\": \"压缩\"}\n".getBytes(StandardCharsets.UTF_8);
+    write("a.jsonl.zst", Zstd.compress(line));
+    BZip2Codec bzip2 = new BZip2Codec();
+    bzip2.setConf(spark.sparkContext().hadoopConfiguration());
+    try (OutputStream out =
+        bzip2.createOutputStream(Files.newOutputStream(dir.resolve("b.jsonl.bz2")))) {
+      out.write(line);
+    }
+    assertThat(texts(read("*.jsonl.*", ""))).containsExactly("压缩", "压缩");
+    byte[] zstd = Zstd.compress(new byte[100_000]);
+    write("c.txt.zst", Arrays.copyOf(zstd, zstd.length - 4));
+    assertThat(fault(read("c.txt.zst", "").get(0))).contains("cut off or damaged after 0 records");
   }
 
   @Test

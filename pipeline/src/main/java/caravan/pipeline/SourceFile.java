@@ -1,24 +1,29 @@
-package caravan.pipeline.read;
+package caravan.pipeline;
 
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import net.openhft.hashing.LongTupleHashFunction;
 
 /**
- * A raw file and what its documents are called.
+ * An input file and what its documents are called.
  *
  * @param path with its scheme
  * @param relativePath below the input's root
- * @param source source name of documents that bring none
+ * @param source source name of its documents, unless they bring their own; empty for files of a
+ *     stage's output, whose documents do
+ * @param size bytes as stored
+ * @param fingerprint changes when the content changes; see {@link Inputs}
  */
-record SourceFile(String path, String relativePath, String source) implements Serializable {
+public record SourceFile(
+    String path, String relativePath, String source, long size, String fingerprint)
+    implements Serializable {
 
   /**
    * A document's made id: xxh3-128 of source name, relative path and position, in hexadecimal.
    *
    * @param position of the record in its file: bytes before its line, or records before it
    */
-  String id(long position) {
+  public String id(long position) {
     byte[] key = (source + "\0" + relativePath + "\0" + position).getBytes(StandardCharsets.UTF_8);
     long[] hash = LongTupleHashFunction.xx128().hashBytes(key);
     return String.format("%016x%016x", hash[0], hash[1]);
