@@ -32,7 +32,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       GenerateJob.class,
       ImportJob.class,
       ExportJob.class,
-      InspectJob.class
+      InspectJob.class,
+      DiffJob.class
     })
 public final class Caravan {
   static final int DONE = 0;

@@ -1,5 +1,7 @@
 package caravan.jobs;
 
+import caravan.jobs.audit.Excerpt;
+import caravan.jobs.audit.StageDocuments;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.checkpoint.Checkpoint;
@@ -7,8 +9,8 @@ import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.model.train.Metrics;
 import caravan.model.train.MetricsLog;
+import caravan.pipeline.Document;
 import caravan.pipeline.Documents;
-import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.StageOutput;
 import caravan.pipeline.StageReport;
@@ -25,6 +27,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.bytedeco.javacpp.FloatPointer;
 import picocli.CommandLine.Command;
@@ -40,7 +43,28 @@ final class InspectJob extends Job<InspectJob.Config> {
   /** Input files that are named. */
   private static final int INPUTS = 5;
 
-  record Config(String input, int rows) {}
+  /**
+   * @param rows first rows to show
+   */
+  record Config(String input, int rows, long seed, Inspect inspect) {
+    Config {
+      if (rows < 0) {
+        throw new IllegalArgumentException("rows: got " + rows + ", wanted 0 or more");
+      }
+    }
+  }
+
+  /**
+   * @param samples dropped documents to show per reason
+   */
+  record Inspect(int samples) {
+    Inspect {
+      if (samples < 0) {
+        throw new IllegalArgumentException(
+            "inspect.samples: got " + samples + ", wanted 0 or more");
+      }
+    }
+  }
 
   InspectJob() {
     super(Config.class);
@@ -92,8 +116,8 @@ final class InspectJob extends Job<InspectJob.Config> {
   }
 
   private void documents(Config config, Manifest manifest) {
-    StageReport report =
-        Json.MAPPER.convertValue(manifest.extra().get("report"), StageReport.class);
+    StageDocuments documents = new StageDocuments(config.input(), manifest);
+    StageReport report = documents.report();
     flows("language", report.byLanguage());
     flows("source", report.bySource());
     report
@@ -108,6 +132,23 @@ final class InspectJob extends Job<InspectJob.Config> {
           .map(Documents::fromRow)
           .forEach(
               d -> line("%n[%s] %s %s: %s", d.id(), d.source(), d.language(), excerpt(d.text())));
+      report.droppedByReason().keySet().stream()
+          .filter(reason -> config.inspect().samples() > 0)
+          .forEach(reason -> dropped(spark, documents, reason, config));
+    }
+  }
+
+  private static void dropped(
+      SparkSession spark, StageDocuments documents, String reason, Config config) {
+    List<Row> sample =
+        documents.droppedSample(spark, reason, config.inspect().samples(), config.seed());
+    long all = documents.report().droppedByReason().get(reason).documents();
+    line("%ndropped as %s, %,d of %,d:", reason, sample.size(), all);
+    for (Row row : sample) {
+      Document d = Documents.fromRow(row);
+      line(
+          "  [%s] %s %s %s (%s): %s",
+          d.id(), d.source(), d.path(), d.language(), row.getAs("detail"), excerpt(d.text()));
     }
   }
 
@@ -136,6 +177,17 @@ final class InspectJob extends Job<InspectJob.Config> {
         tokens.tokenizerSha256());
     for (TokenManifest.Shard shard : tokens.shards()) {
       line("  %s: %,d documents, %,d tokens", shard.name(), shard.documents(), shard.tokens());
+    }
+    for (TokenManifest.SourceShare share : tokens.sources()) {
+      line(
+          "  training, source %s%s: %,d documents, %,d tokens; %.3f epochs: %,d documents, %,d tokens",
+          share.source(),
+          share.language().isEmpty() ? "" : ", language " + share.language(),
+          share.documents(),
+          share.tokens(),
+          share.effectiveEpochs(),
+          share.writtenDocuments(),
+          share.writtenTokens());
     }
     Path tokenizerFile = new Path(directory, Tokenizers.FILE);
     if (tokens.shards().isEmpty() || !new Storage(hadoop).exists(tokenizerFile)) {
@@ -228,11 +280,7 @@ final class InspectJob extends Job<InspectJob.Config> {
   }
 
   private static String excerpt(String text) {
-    String oneLine = text.strip().replaceAll("\\s+", " ");
-    int end =
-        oneLine.offsetByCodePoints(
-            0, Math.min(EXCERPT, oneLine.codePointCount(0, oneLine.length())));
-    return end < oneLine.length() ? oneLine.substring(0, end) + "…" : oneLine;
+    return Excerpt.line(text, EXCERPT);
   }
 
   private static void line(String format, Object... values) {

@@ -3,8 +3,10 @@ package caravan.jobs;
 import caravan.pipeline.S3a;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.typesafe.config.ConfigUtil;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -56,12 +58,20 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
   @Parameters(paramLabel = "KEY=VALUE", description = "settings over all files", arity = "0..*")
   List<String> overrides = new ArrayList<>();
 
+  /** Keys whose values may stand alone on the command line, in this order. */
+  private final List<String> words;
+
   private final Class<C> configType;
   private ConfigLoader settings;
   private Map<String, String> sparkDefaults = Map.of();
 
-  protected Job(Class<C> configType) {
+  /**
+   * @param words keys whose values may stand alone on the command line, in this order: {@code
+   *     explain ID}
+   */
+  protected Job(Class<C> configType, String... words) {
     this.configType = configType;
+    this.words = List.of(words);
   }
 
   final Class<C> configType() {
@@ -79,7 +89,7 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
   @Override
   public final Integer call() throws Exception {
     Logging.configure(verbose);
-    settings = ConfigLoader.of(configFiles, overrides);
+    settings = ConfigLoader.of(configFiles, keyed(overrides));
     C config = settings.read(configType);
     if (dryRun) {
       System.out.println(pretty(config));
@@ -87,6 +97,18 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
     }
     sparkDefaults = S3a.sparkProperties(List.of(ConfigLoader.asMap(config).toString()));
     return run(config);
+  }
+
+  /** The arguments as KEY=VALUE: those that are not stand for the command's words, in turn. */
+  private List<String> keyed(List<String> arguments) {
+    Iterator<String> keys = words.iterator();
+    return arguments.stream()
+        .map(
+            argument ->
+                argument.matches("[a-z][a-z0-9.-]*=.*") || !keys.hasNext()
+                    ? argument
+                    : keys.next() + "=" + ConfigUtil.quoteString(argument))
+        .toList();
   }
 
   /** The Spark session of this run; {@code name} appears in Spark's own pages. */
