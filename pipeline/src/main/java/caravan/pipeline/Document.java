@@ -2,6 +2,7 @@ package caravan.pipeline;
 
 import java.io.Serializable;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * One document of a corpus.
@@ -23,5 +24,12 @@ public record Document(
 
   public Document withLanguage(String newLanguage) {
     return new Document(id, source, path, newLanguage, text, meta);
+  }
+
+  /** The same with one entry of {@link #meta} set. */
+  public Document withMeta(String key, String value) {
+    Map<String, String> newMeta = new TreeMap<>(meta);
+    newMeta.put(key, value);
+    return new Document(id, source, path, language, text, newMeta);
   }
 }

@@ -1,5 +1,6 @@
 package caravan.pipeline.clean;
 
+import caravan.pipeline.text.ChineseConverter;
 import caravan.pipeline.text.LanguageDetector;
 import caravan.pipeline.text.PiiMasker;
 import caravan.pipeline.text.TextNormalizer;
@@ -11,6 +12,7 @@ import java.util.Set;
  * Settings of the clean stage: section {@code clean} of reference.conf, which explains each.
  *
  * @param normalize edits that make texts uniform
+ * @param chinese what happens to traditional Chinese
  * @param keepLanguages documents in another language are dropped
  * @param maskPii kinds of personal data to mask
  * @param zh rules for Chinese documents
@@ -19,6 +21,7 @@ import java.util.Set;
  */
 public record CleanConfig(
     List<TextNormalizer.Edit> normalize,
+    ChineseConverter.Mode chinese,
     List<String> keepLanguages,
     List<PiiMasker.Kind> maskPii,
     LanguageRules zh,

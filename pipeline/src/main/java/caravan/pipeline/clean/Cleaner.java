@@ -1,6 +1,7 @@
 package caravan.pipeline.clean;
 
 import caravan.pipeline.Document;
+import caravan.pipeline.text.ChineseConverter;
 import caravan.pipeline.text.Drop;
 import caravan.pipeline.text.Judge;
 import caravan.pipeline.text.LanguageDetector;
@@ -15,6 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /** What the clean stage does to one document; no Spark. */
@@ -28,15 +30,23 @@ public final class Cleaner implements Serializable {
    */
   public record Cleaned(Document document, Optional<Drop> drop, Map<String, Long> edits) {}
 
+  /** Key in {@link Document#meta}: {@code Hant} or {@code Hans}. */
+  public static final String SCRIPT = "script";
+
+  private static final Set<String> LABELS =
+      Set.of(ChineseConverter.TRADITIONAL, ChineseConverter.SIMPLIFIED);
+
   private final CleanConfig config;
   private final TextNormalizer normalizer;
   private final LanguageDetector detector = new LanguageDetector();
+  private final ChineseConverter converter;
   private final PiiMasker masker;
   private final Map<String, List<LanguageRules.Named>> rules = new HashMap<>();
 
   public Cleaner(CleanConfig config) {
     this.config = config;
     this.normalizer = new TextNormalizer(config.normalize());
+    this.converter = new ChineseConverter(config.chinese());
     this.masker = new PiiMasker(config.maskPii());
     for (String language : config.keepLanguages()) {
       rules.put(language, config.rules(language).chain());
@@ -75,14 +85,26 @@ public final class Cleaner implements Serializable {
       Map<String, Long> normalizing = Map.copyOf(edits);
       Passage passage = Passage.of(normalized.text(), document.meta());
       String language = detector.detect(passage.words());
-      Document whole = document.withText(normalized.text()).withLanguage(language);
-      String text = apply(language, passage);
+      Document whole = labelled(document.withText(normalized.text()).withLanguage(language));
+      String text = apply(language, simplified(language, passage));
       if (drop.isPresent()) {
         return new Cleaned(whole, drop, normalizing);
       }
       PiiMasker.Masked masked = masker.mask(text);
       edited("mask-pii", text, masked.text(), masked.removed());
       return new Cleaned(whole.withText(masked.text()), drop, edits);
+    }
+
+    /** Chinese as the rules get it: they, too, know simplified words best. */
+    private Passage simplified(String language, Passage passage) {
+      if (!language.equals(LanguageDetector.CHINESE)) {
+        return passage;
+      }
+      TextEdit.Edited edited = converter.convert(passage.text());
+      if (!edited.removed().isEmpty()) {
+        edited("chinese", passage.text(), edited.text(), edited.removed());
+      }
+      return passage.withText(edited.text());
     }
 
     /** What the rules of the language leave of the text. */
@@ -124,5 +146,14 @@ public final class Cleaner implements Serializable {
         steps.add(new Story.Verdict(rule, measures, verdict));
       }
     }
+  }
+
+  /** With the writing of Chinese text; a document that was cleaned before keeps its label. */
+  private static Document labelled(Document document) {
+    String script = ChineseConverter.script(document.text());
+    boolean labelled = LABELS.contains(document.meta().getOrDefault(SCRIPT, ""));
+    return script.isEmpty() || labelled || !document.language().equals(LanguageDetector.CHINESE)
+        ? document
+        : document.withMeta(SCRIPT, script);
   }
 }

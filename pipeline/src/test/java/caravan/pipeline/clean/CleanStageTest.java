@@ -16,12 +16,19 @@ class CleanStageTest {
   @Test
   void says_of_a_document_what_becomes_of_it_and_keeps_the_rest_of_the_record() {
     CleanStage stage = new CleanStage(ReferenceConf.read("clean", CleanConfig.class));
-    Tagged kept = stage.tag(new Document("1", "s", "p", "", " " + PORT, Map.of("url", "u")));
+    Tagged kept =
+        stage.tag(
+            new Document("1", "s", "p", "", " " + PORT, Map.of("url", "u", "script", "Hans")));
     assertThat(kept)
         .isEqualTo(
             new Tagged(
                 new Document(
-                    "1", "s", "p", "zh", PORT.replace("a@b.cn", "<EMAIL>"), Map.of("url", "u")),
+                    "1",
+                    "s",
+                    "p",
+                    "zh",
+                    PORT.replace("a@b.cn", "<EMAIL>"),
+                    Map.of("url", "u", "script", "Hans")),
                 Documents.KEPT,
                 "",
                 PORT.length() + 1,

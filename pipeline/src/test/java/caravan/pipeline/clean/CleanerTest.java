@@ -176,6 +176,22 @@ class CleanerTest {
   }
 
   @Test
+  void traditional_chinese_is_labelled_and_simplified_when_asked_for() {
+    String traditional =
+        PORT.replace("渔网", "漁網").replace("时候", "時候").replace("惊醒", "驚醒").replace("们", "們");
+    traditional = traditional.replace("清晨的港口十分安静", "這個計程車站十分安靜");
+    Cleaner.Cleaned kept = clean(cleaner(""), traditional);
+    assertThat(kept.document().text()).isEqualTo(traditional);
+    Cleaner.Cleaned simplified = clean(cleaner("chinese = simplify_taiwan"), traditional);
+    assertThat(simplified.document().text()).isEqualTo(PORT.replace("清晨的港口十分安静", "这个出租车站十分安静"));
+    assertThat(simplified.edits()).isEqualTo(Map.of("simplified", 0L));
+    assertThat(clean(cleaner(""), PORT).document().meta()).isEqualTo(Map.of("script", "Hans"));
+    assertThat(clean(cleaner(""), HARBOUR).document().meta()).isEmpty();
+    Document again = cleaner("chinese = simplify").clean(simplified.document()).document();
+    assertThat(again).isEqualTo(simplified.document());
+  }
+
+  @Test
   void wrong_settings_are_named() {
     assertThatThrownBy(() -> cleaner("keep-languages = [zh, fr]"))
         .hasMessageContaining(
