@@ -2,11 +2,14 @@ package caravan.jobs;
 
 import caravan.pipeline.StageOutput;
 import caravan.pipeline.StageReport;
+import caravan.pipeline.Storage;
 import caravan.pipeline.clean.CleanConfig;
 import caravan.pipeline.clean.CleanStage;
+import caravan.pipeline.clean.ListFiles;
 import caravan.pipeline.read.ReadConfig;
 import java.util.List;
 import java.util.Map;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 
@@ -31,16 +34,32 @@ final class CleanJob extends Job<CleanJob.Config> {
 
   static StageReport run(SparkSession spark, Config config, boolean force) {
     Corpus corpus = Corpus.open(spark, config.input(), config.read());
+    ListFiles lists = lists(spark, config.clean());
     StageOutput.Limits limits = new StageOutput.Limits(false, config.read().maxBrokenFraction());
     StageOutput.Result result =
         new StageOutput(spark, config.output(), limits)
             .run(
-                new CleanStage(config.clean()),
+                new CleanStage(config.clean(), lists),
                 corpus.inputs(),
                 corpus.reader(),
-                Map.of("read", config.read(), "clean", config.clean()),
+                Map.of("read", config.read(), "clean", config.clean(), "lists", lists.digests()),
                 force);
     Summary.print(result, config.output());
     return result.report();
+  }
+
+  /** The files that the rules name. */
+  private static ListFiles lists(SparkSession spark, CleanConfig config) {
+    Storage storage = new Storage(spark.sparkContext().hadoopConfiguration());
+    return ListFiles.read(
+        config,
+        name -> {
+          Path path = storage.qualify(new Path(name));
+          if (!storage.exists(path)) {
+            throw new IllegalArgumentException(
+                "blocklist %s: no such file, looked for %s".formatted(name, path));
+          }
+          return storage.read(path);
+        });
   }
 }

@@ -41,7 +41,6 @@ public record CleanConfig(
               + keepLanguages
               + ", wanted one or more of zh, en and other");
     }
-    List.of(zh, en, other).forEach(LanguageRules::chain);
   }
 
   /** The rules for a document's language. */

@@ -13,8 +13,16 @@ import caravan.pipeline.text.Drop;
 public final class CleanStage implements DocumentStage {
   private final Cleaner cleaner;
 
+  /** For settings that name no list files. */
   public CleanStage(CleanConfig config) {
-    this.cleaner = new Cleaner(config);
+    this(config, ListFiles.NONE);
+  }
+
+  /**
+   * @param lists what the files hold that the settings name
+   */
+  public CleanStage(CleanConfig config, ListFiles lists) {
+    this.cleaner = new Cleaner(config, lists);
   }
 
   @Override

@@ -43,13 +43,21 @@ public final class Cleaner implements Serializable {
   private final PiiMasker masker;
   private final Map<String, List<LanguageRules.Named>> rules = new HashMap<>();
 
+  /** For settings that name no list files. */
   public Cleaner(CleanConfig config) {
+    this(config, ListFiles.NONE);
+  }
+
+  /**
+   * @param files what {@link ListFiles#read} found for these settings
+   */
+  public Cleaner(CleanConfig config, ListFiles files) {
     this.config = config;
     this.normalizer = new TextNormalizer(config.normalize());
     this.converter = new ChineseConverter(config.chinese());
     this.masker = new PiiMasker(config.maskPii());
     for (String language : config.keepLanguages()) {
-      rules.put(language, config.rules(language).chain());
+      rules.put(language, config.rules(language).chain(files));
     }
   }
 

@@ -1,5 +1,11 @@
 package caravan.pipeline.clean;
 
+import caravan.pipeline.text.AdvertisingFilter;
+import caravan.pipeline.text.C4Lines;
+import caravan.pipeline.text.C4ParagraphFilter;
+import caravan.pipeline.text.C4QualityFilter;
+import caravan.pipeline.text.ChineseQualityFilter;
+import caravan.pipeline.text.CitationMarks;
 import caravan.pipeline.text.FineWebQualityFilter;
 import caravan.pipeline.text.GopherQualityFilter;
 import caravan.pipeline.text.GopherRepetitionFilter;
@@ -10,6 +16,7 @@ import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * The rules for documents of one language, each with the thresholds of that language.
@@ -20,46 +27,63 @@ import java.util.Map;
 public record LanguageRules(
     List<String> filters,
     PageLines pageLines,
+    CitationMarks citationMarks,
+    C4Lines c4Lines,
+    Blocklist blocklist,
     LengthFilter length,
     GopherQualityFilter gopherQuality,
     GopherRepetitionFilter gopherRepetition,
-    FineWebQualityFilter finewebQuality)
+    C4QualityFilter c4Quality,
+    C4ParagraphFilter c4Paragraphs,
+    FineWebQualityFilter finewebQuality,
+    ChineseQualityFilter chineseQuality,
+    AdvertisingFilter advertising)
     implements Serializable {
+  private static final String BLOCKLIST = "blocklist";
 
   /** A rule under its name in the configuration. */
   record Named(String name, Rule rule) implements Serializable {}
 
-  public LanguageRules {
-    filters = List.copyOf(filters);
-  }
-
   /**
-   * The rules that apply, in order.
-   *
    * @throws IllegalArgumentException for a name that is no rule
    */
-  List<Named> chain() {
-    Map<String, Rule> rules = rules();
-    return filters.stream().map(name -> new Named(name, named(name, rules))).toList();
-  }
-
-  private Map<String, Rule> rules() {
-    Map<String, Rule> rules = new LinkedHashMap<>();
-    rules.put("page-lines", pageLines);
-    rules.put("length", length);
-    rules.put("gopher-quality", gopherQuality);
-    rules.put("gopher-repetition", gopherRepetition);
-    rules.put("fineweb-quality", finewebQuality);
-    return rules;
-  }
-
-  private static Rule named(String name, Map<String, Rule> rules) {
-    Rule rule = rules.get(name);
-    if (rule == null) {
-      throw new IllegalArgumentException(
-          "clean filters: got %s, wanted one or more of %s"
-              .formatted(name, String.join(", ", rules.keySet())));
+  public LanguageRules {
+    filters = List.copyOf(filters);
+    Map<String, Supplier<Rule>> known = known(ListFiles.NONE);
+    for (String name : filters) {
+      if (!known.containsKey(name)) {
+        throw new IllegalArgumentException(
+            "clean filters: got %s, wanted one or more of %s"
+                .formatted(name, String.join(", ", known.keySet())));
+      }
     }
-    return rule;
+  }
+
+  /** The rules that apply, in order. */
+  List<Named> chain(ListFiles files) {
+    Map<String, Supplier<Rule>> known = known(files);
+    return filters.stream().map(name -> new Named(name, known.get(name).get())).toList();
+  }
+
+  /** Paths of the files that the rules in use read their lists from. */
+  List<String> listFiles() {
+    return filters.contains(BLOCKLIST) ? blocklist.files() : List.of();
+  }
+
+  private Map<String, Supplier<Rule>> known(ListFiles files) {
+    Map<String, Supplier<Rule>> known = new LinkedHashMap<>();
+    known.put("page-lines", () -> pageLines);
+    known.put("citation-marks", () -> citationMarks);
+    known.put("c4-lines", () -> c4Lines);
+    known.put(BLOCKLIST, () -> blocklist.filter(files));
+    known.put("length", () -> length);
+    known.put("gopher-quality", () -> gopherQuality);
+    known.put("gopher-repetition", () -> gopherRepetition);
+    known.put("c4-quality", () -> c4Quality);
+    known.put("c4-paragraphs", () -> c4Paragraphs);
+    known.put("fineweb-quality", () -> finewebQuality);
+    known.put("chinese-quality", () -> chineseQuality);
+    known.put("advertising", () -> advertising);
+    return known;
   }
 }

@@ -13,6 +13,7 @@ public final class Passage {
   private Lines lines;
   private Lines paragraphs;
   private Ngrams ngrams;
+  private Census census;
 
   private Passage(String text, Map<String, String> meta) {
     this.text = text;
@@ -71,5 +72,12 @@ public final class Passage {
       ngrams = new Ngrams(words());
     }
     return ngrams;
+  }
+
+  Census census() {
+    if (census == null) {
+      census = new Census(text);
+    }
+    return census;
   }
 }

@@ -61,23 +61,40 @@ public final class Phrases implements Serializable {
     return indexIn(text, from, to, true);
   }
 
-  /** Char index after the phrase that {@link #indexOfWord} found at {@code start}. */
-  int endOfWord(String text, int start, int from, int to) {
-    return endAt(text, start, from, to, true);
+  /** Phrases in a text, without overlap, found as {@link #indexOfWord} finds them. */
+  int count(String text) {
+    int count = 0;
+    int at = indexOfWord(text, 0, text.length());
+    while (at >= 0) {
+      count++;
+      at = indexOfWord(text, endAt(text, at, text.length(), true), text.length());
+    }
+    return count;
+  }
+
+  /** Char index after the longest phrase that begins at {@code start}, or -1. */
+  int endAt(String text, int start) {
+    int node = 0;
+    int end = -1;
+    for (int i = start; i < text.length() && node >= 0; i++) {
+      node = child(node, lower(text.charAt(i)));
+      end = node >= 0 && ends[node] ? i + 1 : end;
+    }
+    return end;
   }
 
   private int indexIn(String text, int from, int to, boolean wholeWords) {
     for (int i = from; i < to; i++) {
       char c = lower(text.charAt(i));
-      if ((firsts[c >> 6] >>> c & 1) != 0 && endAt(text, i, from, to, wholeWords) > 0) {
+      if ((firsts[c >> 6] >>> c & 1) != 0 && endAt(text, i, to, wholeWords) > 0) {
         return i;
       }
     }
     return -1;
   }
 
-  private int endAt(String text, int start, int from, int to, boolean wholeWords) {
-    if (wholeWords && start > from && joins(text.charAt(start - 1), text.charAt(start))) {
+  private int endAt(String text, int start, int to, boolean wholeWords) {
+    if (wholeWords && start > 0 && joins(text.charAt(start - 1), text.charAt(start))) {
       return -1;
     }
     int node = 0;
@@ -86,7 +103,8 @@ public final class Phrases implements Serializable {
       if (node < 0) {
         return -1;
       }
-      boolean complete = !wholeWords || i + 1 == to || !joins(text.charAt(i), text.charAt(i + 1));
+      boolean complete =
+          !wholeWords || i + 1 == text.length() || !joins(text.charAt(i), text.charAt(i + 1));
       if (ends[node] && complete) {
         return i + 1;
       }

@@ -4,7 +4,15 @@ import java.util.Optional;
 
 /** A rule that keeps a document or drops it with a reason. */
 public sealed interface TextFilter extends Rule
-    permits LengthFilter, GopherQualityFilter, GopherRepetitionFilter, FineWebQualityFilter {
+    permits LengthFilter,
+        GopherQualityFilter,
+        GopherRepetitionFilter,
+        C4QualityFilter,
+        C4ParagraphFilter,
+        FineWebQualityFilter,
+        ChineseQualityFilter,
+        AdvertisingFilter,
+        BlocklistFilter {
 
   /**
    * Tells the judge what it measures, one value after the other, as long as the judge wants to hear

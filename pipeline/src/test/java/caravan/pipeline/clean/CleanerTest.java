@@ -1,5 +1,6 @@
 package caravan.pipeline.clean;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -192,13 +193,37 @@ class CleanerTest {
   }
 
   @Test
+  void lists_are_read_from_the_files_that_rules_in_use_name() {
+    String blocklist =
+        "filters = [blocklist], blocklist { word-files = [words], url-files = [urls] }";
+    CleanConfig config = ReferenceConf.read("clean", CleanConfig.class, "zh { " + blocklist + " }");
+    Map<String, String> texts = Map.of("words", "# bad\n渔网 \n\n", "urls", "\uFEFFa.com/b\n");
+    ListFiles lists = ListFiles.read(config, path -> texts.get(path).getBytes(UTF_8));
+    Cleaner cleaner = new Cleaner(config, lists);
+    assertThat(clean(cleaner, PORT).drop())
+        .hasValue(new Drop("blocked_words", "1 blocked words, maximum 0"));
+    Document page = new Document("1", "s", "p", "", "好文章", Map.of("url", "http://www.a.com/b?c"));
+    assertThat(cleaner.clean(page).drop())
+        .hasValue(new Drop("blocked_url", "1 blocked addresses (a.com/b), maximum 0"));
+    assertThat(lists.digests()).containsOnlyKeys("urls", "words");
+    assertThat(lists.digests().get("urls"))
+        .isNotEqualTo(ListFiles.read(config, path -> new byte[] {'x'}).digests().get("urls"));
+    assertThat(ListFiles.read(ReferenceConf.read("clean", CleanConfig.class), null).digests())
+        .isEmpty();
+    assertThatThrownBy(() -> new Cleaner(config))
+        .hasMessageContaining("blocklist words: not read; the cleaner needs ListFiles.read");
+    assertThatThrownBy(() -> new Cleaner(config, ListFiles.read(config, path -> new byte[] {'#'})))
+        .hasMessageContaining("blocklist words: no entry in it, wanted one a line");
+  }
+
+  @Test
   void wrong_settings_are_named() {
     assertThatThrownBy(() -> cleaner("keep-languages = [zh, fr]"))
         .hasMessageContaining(
             "clean.keep-languages: got [zh, fr], wanted one or more of zh, en and other");
     assertThatThrownBy(() -> cleaner("en.filters = [lenght]"))
         .hasMessageContaining(
-            "clean filters: got lenght, wanted one or more of page-lines, length");
+            "clean filters: got lenght, wanted one or more of page-lines, citation-marks");
     assertThatThrownBy(() -> cleaner("zh.length.max-chars = 3")).hasMessageContaining("max-chars");
   }
 }

@@ -48,6 +48,14 @@ class PageLinesTest {
   }
 
   @Test
+  void a_sentence_goes_only_when_it_begins_with_a_phrase() {
+    PageLines rule = new PageLines(20, new Phrases(List.of("下一页")), new Phrases(List.of()));
+    assertThat(edit(rule, "转到下一页。").text()).isEqualTo("转到下一页。");
+    assertThat(edit(rule, "转到下一页").text()).isEmpty();
+    assertThat(edit(rule, "下一页：春天来了。").text()).isEmpty();
+  }
+
+  @Test
   void nothing_to_remove_leaves_the_very_text() {
     for (String text : List.of("", "\n", "𠮷野家😀\n\n  mixed 中文 text\n")) {
       TextEdit.Edited edited = edit(RULE, text);
@@ -80,7 +88,7 @@ class PageLinesTest {
     for (String line : List.of("阅读全文", "上一篇：春天来了", "版权所有 京ICP备12345678号", "加微信 abc123456 领取优惠券")) {
       assertThat(edit(ZH, line).text()).as(line).isEmpty();
     }
-    for (String line : List.of("Share on Facebook", "(c) 2019 All rights reserved.")) {
+    for (String line : List.of("Share on Facebook", "(c) 2019 Acme, all rights reserved")) {
       assertThat(edit(EN, line).text()).as(line).isEmpty();
     }
     String prose = "他在上一篇文章里写道，版权所有者应当得到尊重，未经授权的转载损害了作者的利益，也损害了读者的利益。";
