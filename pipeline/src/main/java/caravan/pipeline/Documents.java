@@ -61,6 +61,18 @@ public final class Documents {
   /** Drop reason: longer than {@code read.max-document-characters}. */
   public static final String TOO_LARGE = "too_large";
 
+  /** Drop reason: of a crawl, what is no page with text: a picture, an error message. */
+  public static final String NOT_A_PAGE = "not_a_page";
+
+  /** Drop reason: of a wiki, a page that is no article: a template, a discussion. */
+  public static final String NOT_AN_ARTICLE = "not_an_article";
+
+  /** Drop reason: of a wiki, a page that only leads to another. */
+  public static final String REDIRECT = "redirect";
+
+  /** Drop reason: of a wiki, a page that only tells meanings of its title apart. */
+  public static final String DISAMBIGUATION = "disambiguation";
+
   /** The reasons that count against {@code read.max-broken-fraction}. */
   static final Set<String> BROKEN_REASONS = new TreeSet<>(Set.of(BROKEN_RECORD, INVALID_UTF8));
 

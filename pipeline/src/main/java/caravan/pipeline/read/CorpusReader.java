@@ -188,6 +188,8 @@ public final class CorpusReader implements DocumentSource {
       case JSONL -> new LineFiles(new JsonLines(records), records);
       case CSV -> streamed(new CsvFiles(records));
       case PARQUET -> new ParquetFiles(records, false);
+      case WARC -> streamed(new WarcFiles(records));
+      case WIKIPEDIA -> new WikipediaFiles(records);
       case AUTO -> throw new IllegalStateException("auto was resolved before");
     };
   }
@@ -207,11 +209,24 @@ public final class CorpusReader implements DocumentSource {
       case "csv", "tsv" -> ReadConfig.Format.CSV;
       case "parquet" -> ReadConfig.Format.PARQUET;
       case "html", "htm", "xhtml" -> ReadConfig.Format.HTML;
+      case "warc", "wet" -> ReadConfig.Format.WARC;
+      case "xml" -> xml(file, name);
       default ->
           throw new IllegalArgumentException(
               file.path()
                   + ": its name does not tell its format; set read.format to text, lines, jsonl,"
-                  + " csv, parquet or html, or give a glob of the files to read");
+                  + " csv, parquet, html, warc or wikipedia, or give a glob of the files to read");
     };
+  }
+
+  /** Wikimedia names its dumps {@code zhwiki-20240101-pages-articles-multistream1.xml.bz2}. */
+  private static ReadConfig.Format xml(SourceFile file, String name) {
+    if (name.contains("-pages-articles") || name.contains("-pages-meta")) {
+      return ReadConfig.Format.WIKIPEDIA;
+    }
+    throw new IllegalArgumentException(
+        file.path()
+            + ": of XML files only MediaWiki's dumps are read, and its name is not like"
+            + " zhwiki-20240101-pages-articles.xml.bz2; if it is one, set read.format to wikipedia");
   }
 }

@@ -12,6 +12,7 @@ import java.io.Serializable;
  * @param source source name; empty: the directory's or file's name
  * @param maxDocumentCharacters longer documents are kept aside, in code points
  * @param maxBrokenFraction share of unreadable records past which the run fails
+ * @param wikipedia of MediaWiki's dumps
  */
 public record ReadConfig(
     Format format,
@@ -20,7 +21,8 @@ public record ReadConfig(
     String sourceField,
     String source,
     int maxDocumentCharacters,
-    double maxBrokenFraction)
+    double maxBrokenFraction,
+    WikipediaConfig wikipedia)
     implements Serializable {
 
   /** Formats of raw files. */
@@ -34,7 +36,11 @@ public record ReadConfig(
     JSONL,
     CSV,
     PARQUET,
-    HTML
+    HTML,
+    /** A web archive: HTML and text responses, or the text of a WET file. */
+    WARC,
+    /** An XML dump of Wikipedia or another MediaWiki. */
+    WIKIPEDIA
   }
 
   public ReadConfig {

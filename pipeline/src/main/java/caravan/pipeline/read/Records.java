@@ -58,6 +58,22 @@ record Records(ReadConfig config) implements Serializable {
     return bounded(new Document(id, file.source(), file.relativePath(), "", text, meta));
   }
 
+  /**
+   * The document of a text and named values, one of which may be its id ({@code read.id-field}).
+   */
+  Document named(SourceFile file, long position, String text, Map<String, String> values) {
+    if (config.idField().isEmpty()) {
+      return of(file, position, text, values);
+    }
+    String id = values.getOrDefault(config.idField(), "");
+    if (id.isEmpty()) {
+      return broken(file, position, text, missing("id-field", config.idField(), values));
+    }
+    Map<String, String> meta = new TreeMap<>(values);
+    meta.remove(config.idField());
+    return bounded(new Document(id, file.source(), file.relativePath(), "", text, meta));
+  }
+
   private Document bounded(Document d) {
     int characters = d.text().codePointCount(0, d.text().length());
     if (characters <= config.maxDocumentCharacters()) {
@@ -89,8 +105,8 @@ record Records(ReadConfig config) implements Serializable {
     return unreadable(file, position, raw, Documents.INVALID_UTF8, detail);
   }
 
-  private static Document unreadable(
-      SourceFile file, long position, String raw, String reason, String detail) {
+  /** A record that is no document, for this reason. */
+  Document unreadable(SourceFile file, long position, String raw, String reason, String detail) {
     return Documents.unreadable(
         file.id(position), file.source(), file.relativePath(), raw, reason, detail);
   }

@@ -85,7 +85,9 @@ final class WarcReader implements Closeable {
       return new Entry(start, headers, new byte[0], 0, damage);
     }
     long length = Long.parseLong(declared);
-    byte[] payload = payload(start, length, (int) (length <= maxPayload ? length : SHOWN_BYTES));
+    byte[] payload =
+        payload(
+            start, length, (int) (length <= maxPayload ? length : Math.min(length, SHOWN_BYTES)));
     return new Entry(start, headers, payload, length, "");
   }
 
