@@ -14,7 +14,7 @@ class BordersTest {
   static final ArchRule text_rules_know_no_spark =
       noClasses()
           .that()
-          .resideInAPackage("caravan.pipeline.text")
+          .resideInAnyPackage("caravan.pipeline.text", "caravan.pipeline.wikitext")
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage(
