@@ -23,6 +23,11 @@ final class Summary {
             .collect(Collectors.joining(", "));
     int others = report.droppedByReason().size() - REASONS;
     String more = others > 0 ? " and %d more reasons, in report.json".formatted(others) : "";
+    if (!result.upToDate() && result.reusedDocuments() > 0) {
+      System.out.printf(
+          "%s: took over the verdicts on %,d of %,d documents from earlier runs%n",
+          report.stage(), result.reusedDocuments(), report.input().documents());
+    }
     System.out.printf(
         "%s: %skept %,d of %,d documents (%,d characters) in %s%s%n",
         report.stage(),

@@ -54,8 +54,9 @@ public final class StageOutput {
 
   /**
    * @param upToDate whether the output was valid already and nothing was done
+   * @param reusedDocuments input documents whose verdicts come from earlier runs
    */
-  public record Result(StageReport report, boolean upToDate) {}
+  public record Result(StageReport report, boolean upToDate, long reusedDocuments) {}
 
   private final SparkSession spark;
   private final Configuration conf;
@@ -111,7 +112,7 @@ public final class StageOutput {
           Start start = start(stage.name(), inputs, config);
           prepareDirectory(start, List.of());
           List<Part> written = parts.write(tag(stage, inputs, documents), start.configHash());
-          return commit(start, written, stage.counts());
+          return new Result(commit(start, written, stage.counts()), false, 0);
         });
   }
 
@@ -139,7 +140,9 @@ public final class StageOutput {
               force ? List.of() : parts.reusable(start.configHash(), source.files());
           prepareDirectory(start, reused);
           List<Part> written = parts.write(stage, source, reused, start.configHash());
-          return commit(start, written, Map.of());
+          long reusedDocuments =
+              reused.stream().flatMap(p -> p.groups().stream()).mapToLong(g -> g.documents()).sum();
+          return new Result(commit(start, written, Map.of()), false, reusedDocuments);
         });
   }
 
@@ -148,11 +151,11 @@ public final class StageOutput {
       Inputs inputs,
       Map<String, Object> config,
       boolean force,
-      Supplier<StageReport> run) {
+      Supplier<Result> run) {
     Optional<StageReport> stored = force ? Optional.empty() : upToDate(stage, inputs, config);
     return stored
-        .map(report -> new Result(report, true))
-        .orElseGet(() -> new Result(run.get(), false));
+        .map(report -> new Result(report, true, report.input().documents()))
+        .orElseGet(run);
   }
 
   /** The report of a valid output of the same stage, inputs and configuration. */

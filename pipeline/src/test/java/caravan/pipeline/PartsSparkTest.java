@@ -112,7 +112,9 @@ class PartsSparkTest {
     run("out");
     SEEN.clear();
     write("b", 20);
-    StageReport report = run("out").report();
+    StageOutput.Result grown = run("out");
+    StageReport report = grown.report();
+    assertThat(grown.reusedDocuments()).isEqualTo(10);
     assertThat(SEEN).isEqualTo(texts("b", 20));
     assertThat(report.input().documents()).isEqualTo(30);
     assertThat(report.kept().documents()).isEqualTo(15);
