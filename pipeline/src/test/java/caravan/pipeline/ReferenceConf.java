@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigParseOptions;
 import java.io.File;
 
 /** The defaults that users get: conf/reference.conf, read as the command line reads it. */
@@ -30,5 +31,14 @@ public final class ReferenceConf {
 
   public static <C extends Record> C read(String section, Class<C> type) {
     return read(section, type, "");
+  }
+
+  /** A section with the settings of a file of conf/recipes. */
+  public static <C extends Record> C recipe(String name, String section, Class<C> type) {
+    File file = new File(System.getProperty("caravan.root"), "conf/recipes/" + name + ".conf");
+    ConfigParseOptions options = ConfigParseOptions.defaults().setAllowMissing(false);
+    Config recipe = ConfigFactory.parseFile(file, options).resolve();
+    Config own = recipe.hasPath(section) ? recipe.getConfig(section) : ConfigFactory.empty();
+    return read(section, type, own.root().render());
   }
 }
