@@ -179,15 +179,20 @@ public final class CorpusReader implements DocumentSource {
 
   private SplitFormat format(SourceFile file) {
     if (isStageFile(file)) {
-      return new ParquetFiles(records, true);
+      return new ParquetFiles(new JsonRecords(records), true);
     }
     return switch (formatName(file)) {
-      case TEXT -> streamed(WholeFiles.text(records));
+      case TEXT ->
+          streamed(
+              records.config().separator().isEmpty()
+                  ? WholeFiles.text(records)
+                  : new SeparatedText(records));
       case HTML -> streamed(new WholeFiles(new HtmlFiles(records), records));
       case LINES -> new LineFiles(new PlainLines(records), records);
       case JSONL -> new LineFiles(new JsonLines(records), records);
-      case CSV -> streamed(new CsvFiles(records));
-      case PARQUET -> new ParquetFiles(records, false);
+      case JSON -> streamed(new JsonFormat(records));
+      case CSV -> streamed(new CsvFormat(records));
+      case PARQUET -> new ParquetFiles(new JsonRecords(records), false);
       case WARC -> streamed(new WarcFiles(records));
       case WIKIPEDIA -> new WikipediaFiles(records);
       case AUTO -> throw new IllegalStateException("auto was resolved before");
@@ -205,7 +210,8 @@ public final class CorpusReader implements DocumentSource {
     String name = Compression.withoutEnding(file.relativePath().toLowerCase(Locale.ROOT));
     return switch (name.substring(name.lastIndexOf('.') + 1)) {
       case "txt", "md", "text" -> ReadConfig.Format.TEXT;
-      case "jsonl", "ndjson", "json" -> ReadConfig.Format.JSONL;
+      case "jsonl", "ndjson" -> ReadConfig.Format.JSONL;
+      case "json" -> ReadConfig.Format.JSON;
       case "csv", "tsv" -> ReadConfig.Format.CSV;
       case "parquet" -> ReadConfig.Format.PARQUET;
       case "html", "htm", "xhtml" -> ReadConfig.Format.HTML;
@@ -215,7 +221,8 @@ public final class CorpusReader implements DocumentSource {
           throw new IllegalArgumentException(
               file.path()
                   + ": its name does not tell its format; set read.format to text, lines, jsonl,"
-                  + " csv, parquet, html, warc or wikipedia, or give a glob of the files to read");
+                  + " json, csv, parquet, html, warc or wikipedia, or give a glob of the files to"
+                  + " read");
     };
   }
 

@@ -23,7 +23,7 @@ import org.apache.parquet.io.SeekableInputStream;
  *
  * @param ours whether the files are a stage's output
  */
-record ParquetFiles(Records records, boolean ours) implements SplitFormat {
+record ParquetFiles(JsonRecords json, boolean ours) implements SplitFormat {
   @Override
   public Cut cut(SourceFile file) {
     return Cut.BYTES;
@@ -53,8 +53,7 @@ record ParquetFiles(Records records, boolean ours) implements SplitFormat {
   }
 
   private Document document(SourceFile file, long position, Group row) {
-    var record = ParquetJson.of(row);
-    return records.of(file, position, JsonLines.fields(record), record.toString());
+    return json.document(file, position, ParquetJson.of(row));
   }
 
   private static Document ours(Group row) {

@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
 import java.util.Arrays;
-import java.util.Map;
 
 /** Files that are one document each. */
 record WholeFiles(FileParser parser, Records records) implements StreamFormat {
@@ -63,10 +62,8 @@ record WholeFiles(FileParser parser, Records records) implements StreamFormat {
   static WholeFiles text(Records records) {
     return new WholeFiles(
         (file, bytes) -> {
-          byte[] text = withoutByteOrderMark(bytes);
-          return Records.utf8(text)
-              .map(decoded -> records.of(file, 0, decoded, Map.of()))
-              .orElseGet(() -> records.invalidUtf8(file, 0, text));
+          byte[] utf8 = records.utf8Bytes(withoutByteOrderMark(bytes));
+          return records.ofText(file, 0, utf8, 0, utf8.length);
         },
         records);
   }

@@ -145,14 +145,14 @@ class CorpusReaderSparkTest {
         .satisfiesExactlyInAnyOrder(
             fault -> assertThat(fault).isEmpty(),
             fault -> assertThat(fault).startsWith("broken_record: no JSON: Unexpected end"),
-            fault -> assertThat(fault).isEqualTo("broken_record: no JSON object but ARRAY"),
+            fault -> assertThat(fault).isEqualTo("broken_record: no JSON object but an array"),
             fault ->
                 assertThat(fault)
                     .isEqualTo("broken_record: no field text (read.text-field), it has [content]"),
             fault ->
                 assertThat(fault)
                     .isEqualTo(
-                        "broken_record: field text (read.text-field) is no string but NUMBER"),
+                        "broken_record: field text (read.text-field) is a number, wanted a string"),
             fault ->
                 assertThat(fault)
                     .isEqualTo("invalid_utf8: byte 2 of the record (0xC3) is not UTF-8"));
@@ -222,7 +222,7 @@ class CorpusReaderSparkTest {
     assertThat(document.meta()).isEqualTo(Map.of("n", "2", "tags", "[\"a\"]"));
     assertThat(read("odd {name}.parquet", "").get(0).id()).hasSize(32);
     assertThat(fault(read("odd {name}.parquet", "text-field = content").get(0)))
-        .isEqualTo("broken_record: no field content (read.text-field), it has [id, n, tags, text]");
+        .isEqualTo("broken_record: no field content (read.text-field), it has [id, text, n, tags]");
   }
 
   @Test
