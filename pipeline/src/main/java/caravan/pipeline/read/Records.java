@@ -32,7 +32,8 @@ record Records(ReadConfig config) implements Serializable {
     }
     String id = config.idField().isEmpty() ? file.id(position) : fields.id();
     if (id.isEmpty()) {
-      return broken(file, position, raw.get(), missing("id-field", config.idField(), fields.names()));
+      return broken(
+          file, position, raw.get(), missing("id-field", config.idField(), fields.names()));
     }
     String source = config.sourceField().isEmpty() ? file.source() : fields.source();
     if (source.isEmpty()) {
