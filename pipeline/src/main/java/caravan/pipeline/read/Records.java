@@ -104,7 +104,8 @@ record Records(ReadConfig config) implements Serializable {
   /** A record whose bytes are no UTF-8; its text shows U+FFFD where they are not. */
   Document invalidUtf8(SourceFile file, long position, byte[] bytes) {
     int invalid = Utf8.firstInvalid(bytes, 0, bytes.length);
-    return invalidEncoding(file, position, bytes, 0, bytes.length, invalid);
+    String raw = text(bytes, 0, bytes.length);
+    return unreadable(file, position, raw, Documents.INVALID_UTF8, notUtf8(bytes, 0, invalid));
   }
 
   /**
@@ -116,17 +117,19 @@ record Records(ReadConfig config) implements Serializable {
       SourceFile file, long position, byte[] bytes, int from, int to, int invalid) {
     String detail;
     if (charset().equals(StandardCharsets.UTF_8)) {
-      detail =
-          "byte %,d of the record (0x%02X) is not UTF-8"
-              .formatted(invalid - from, bytes[invalid] & 0xFF);
       Optional<String> advice = EncodingGuess.advice(bytes, from, to);
-      detail += advice.map(next -> "; " + next).orElse("");
+      detail = notUtf8(bytes, from, invalid) + advice.map(next -> "; " + next).orElse("");
     } else {
       int character = text(bytes, from, invalid).length();
       detail =
           "not %s (read.encoding) after %,d characters".formatted(config.encoding(), character);
     }
     return unreadable(file, position, text(bytes, from, to), Documents.INVALID_UTF8, detail);
+  }
+
+  private static String notUtf8(byte[] bytes, int from, int invalid) {
+    return "byte %,d of the record (0x%02X) is not UTF-8"
+        .formatted(invalid - from, bytes[invalid] & 0xFF);
   }
 
   /** A record that is no document, for this reason. */
