@@ -5,6 +5,7 @@ import caravan.pipeline.StageReport;
 import caravan.pipeline.Storage;
 import caravan.pipeline.clean.CleanConfig;
 import caravan.pipeline.clean.CleanStage;
+import caravan.pipeline.clean.Cleaner;
 import caravan.pipeline.clean.ListFiles;
 import caravan.pipeline.read.ReadConfig;
 import java.util.List;
@@ -44,6 +45,7 @@ final class CleanJob extends Job<CleanJob.Config> {
                 corpus.reader(),
                 Map.of("read", config.read(), "clean", config.clean(), "lists", lists.digests()),
                 force);
+    StagePages.clean(corpus, new Cleaner(config.clean(), lists), result, config.output());
     Summary.print(result, config.output());
     return result.report();
   }

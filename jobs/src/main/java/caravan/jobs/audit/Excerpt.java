@@ -27,13 +27,22 @@ public final class Excerpt {
 
   /** Control, format and line-breaking characters as what they are: {@code ⟨U+200B⟩}, {@code ⏎}. */
   public static String visible(String text) {
+    return visible(text, false);
+  }
+
+  /** The same, with line breaks as they are. */
+  public static String visibleLines(String text) {
+    return visible(text, true);
+  }
+
+  private static String visible(String text, boolean lines) {
     StringBuilder shown = new StringBuilder(text.length());
     text.codePoints()
         .forEach(
             c -> {
               int type = Character.getType(c);
               if (c == '\n') {
-                shown.append('⏎');
+                shown.append(lines ? '\n' : '⏎');
               } else if (c == '\t') {
                 shown.append('⇥');
               } else if (type == Character.CONTROL

@@ -7,9 +7,8 @@ import java.util.Locale;
 final class Page {
   private static final String STYLE =
       """
-      :root { --ink: #1d2430; --soft: #667085; --line: #d9dee7; --paper: #ffffff; --c0: #9db4d6; --c1: #b8400e; --c2: #1a7f5a; --c3: #7a4fb5; --bar: #4a78b5; }
-      @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --soft: #98a2b3; --line: #333b48; --paper: #161a21; --c0: #54709b; --c1: #f08a4b; --c2: #4cc495; --c3: #b794f4; --bar: #6f9bd8; } }
-      body { font: 16px/1.5 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+      :root { --ink: #1d2430; --soft: #667085; --line: #d9dee7; --paper: #ffffff; --c0: #9db4d6; --c1: #b8400e; --c2: #1a7f5a; --c3: #7a4fb5; --bar: #4a78b5; --kept: #2f8f6b; --gone: #d9752f; --pale: #f6f8fb; }
+      body { font: 16px/1.5 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif; color: var(--ink); background: var(--paper); max-width: 66rem; margin: 2rem auto; padding: 0 1rem; }
       h1 { margin-bottom: 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
       p.soft, figcaption { color: var(--soft); } figure { margin: 1rem 0; }
       table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
@@ -19,6 +18,18 @@ final class Page {
       blockquote b { font-weight: 600; }
       svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; } svg text { fill: var(--ink); }
       .grid { stroke: var(--line); } .curve { fill: none; stroke-width: 2; } .level { stroke-dasharray: 6 4; } .bar { fill: var(--bar); }
+      .kept { fill: var(--kept); } .gone { fill: var(--gone); } .beyond { fill: var(--gone); opacity: .09; } .axis { stroke: var(--soft); } .limit { stroke: var(--c1); stroke-width: 1.5; stroke-dasharray: 4 3; }
+      .tiles { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.5rem 0; }
+      .tile { flex: 1 1 8rem; background: var(--pale); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .9rem; }
+      .tile b { display: block; font-size: 1.35rem; line-height: 1.3; font-variant-numeric: tabular-nums; } .tile span { color: var(--soft); font-size: .85rem; }
+      .share { display: flex; width: 11rem; height: .9rem; border-radius: .2rem; overflow: hidden; background: var(--line); margin-top: .3rem; }
+      .share i { display: block; background: var(--kept); } .share i + i { background: var(--gone); }
+      .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem 1.5rem; } .panels figure { margin: 0; } .panels h4 { margin: 0; font-size: .9rem; } .panels figcaption { font-size: .8rem; line-height: 1.35; }
+      .change, .text { margin: .4rem 0; padding: .5rem .8rem; background: var(--pale); border: 1px solid var(--line); border-radius: .4rem; white-space: pre-wrap; overflow-wrap: anywhere; font-size: .92rem; }
+      .change del { background: #fbd9cf; color: #8a2a0b; text-decoration: line-through; border-radius: .15rem; } .change ins { background: #cdeedd; color: #0d5a3b; text-decoration: none; border-radius: .15rem; }
+      .label { margin: .9rem 0 0; font-size: .85rem; color: var(--soft); overflow-wrap: anywhere; } .label b { color: var(--ink); }
+      h3 { margin: 1.6rem 0 .4rem; } details { margin: 1rem 0; } summary { cursor: pointer; color: var(--soft); }
+      .key i { display: inline-block; width: .8rem; height: .8rem; border-radius: .15rem; margin: 0 .3rem 0 .9rem; vertical-align: -.05rem; } td.detail { font-size: .85rem; color: var(--soft); }
       .c0 { stroke: var(--c0); } .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); } .c3 { stroke: var(--c3); }
       """;
 
@@ -54,7 +65,7 @@ final class Page {
   Page table(List<String> header, List<List<Object>> rows) {
     StringBuilder table = new StringBuilder("<table><thead><tr>");
     for (int i = 0; i < header.size(); i++) {
-      boolean number = !rows.isEmpty() && rows.get(0).get(i) instanceof Number;
+      boolean number = !rows.isEmpty() && isNumber(rows.get(0).get(i));
       table
           .append(number ? "<th class=\"number\">" : "<th>")
           .append(escaped(header.get(i)))
@@ -102,10 +113,16 @@ final class Page {
           + String.format(Locale.ROOT, "%,d", number.longValue())
           + "</td>";
     }
-    return "<td>" + escaped(value.toString()) + "</td>";
+    String css = isNumber(value) ? "<td class=\"number\">" : "<td>";
+    return css + escaped(value.toString()) + "</td>";
   }
 
-  private Page add(String html) {
+  private static boolean isNumber(Object value) {
+    return value instanceof Number || value.toString().endsWith(" %");
+  }
+
+  /** What {@link #html} shows at this place; all text in it is escaped already. */
+  Page add(String html) {
     body.append(html).append('\n');
     return this;
   }

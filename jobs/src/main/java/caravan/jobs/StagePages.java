@@ -1,0 +1,57 @@
+package caravan.jobs;
+
+import caravan.jobs.audit.CleanSample;
+import caravan.jobs.audit.Excerpt;
+import caravan.jobs.report.CleanPage;
+import caravan.pipeline.Inputs;
+import caravan.pipeline.StageOutput;
+import caravan.pipeline.Storage;
+import caravan.pipeline.clean.Cleaner;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Callable;
+import org.apache.hadoop.fs.Path;
+
+/** {@code report.html} beside a stage's report.json; it is no part of the output proper. */
+final class StagePages {
+  static final String FILE = "report.html";
+  private static final int SPEC = 400;
+
+  private StagePages() {}
+
+  /** Writes clean's page, unless it is there and nothing was done. */
+  static void clean(Corpus corpus, Cleaner cleaner, StageOutput.Result result, String output) {
+    Storage storage = new Storage(corpus.spark().sparkContext().hadoopConfiguration());
+    write(
+        storage,
+        output,
+        result,
+        () ->
+            CleanPage.html(
+                described(corpus.inputs(), output),
+                result.report(),
+                CleanSample.of(corpus.reader(), storage, cleaner)));
+  }
+
+  private static String described(Inputs inputs, String output) {
+    return "%s → %s".formatted(Excerpt.start(inputs.spec(), SPEC), output);
+  }
+
+  private static void write(
+      Storage storage, String output, StageOutput.Result result, Callable<String> page) {
+    Path file = new Path(output, FILE);
+    if (result.upToDate() && storage.exists(file)) {
+      return;
+    }
+    try {
+      storage.writeAtomically(file, page.call().getBytes(StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + ": cannot be made", e);
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException(file + ": cannot be made", e);
+    }
+  }
+}
