@@ -75,7 +75,7 @@ final class IpAddress {
    */
   private static boolean isVersion(String text, int start, int[] b) {
     boolean small = b[0] < 64 && b[1] < 64 && b[2] < 64 && b[3] < 64;
-    if (small && b[0] != b[1]) { // 8.8.8.8 and 1.1.1.1 are addresses
+    if (small && !(b[0] == b[1] && b[2] == b[3])) { // 8.8.8.8 and 8.8.4.4 are addresses
       return true;
     }
     if (start > 0 && "/-".indexOf(text.charAt(start - 1)) >= 0) {
@@ -127,7 +127,7 @@ final class IpAddress {
         break;
       }
     }
-    boolean complete = shortened ? groups <= 7 : groups == 8;
+    boolean complete = shortened ? groups >= 3 && groups <= 7 : groups == 8;
     boolean documentation = text.regionMatches(true, start, "2001:db8:", 0, 9);
     return complete && !documentation && Digits.endsAt(text, at) ? at : -1;
   }
