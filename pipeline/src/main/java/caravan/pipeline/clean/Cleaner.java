@@ -92,7 +92,7 @@ public final class Cleaner implements Serializable {
       edited("normalize", document.text(), normalized.text(), normalized.removed());
       Map<String, Long> normalizing = Map.copyOf(edits);
       Passage passage = Passage.of(normalized.text(), document.meta());
-      String language = detector.detect(passage.words());
+      String language = detector.detect(passage.text());
       Document whole = labelled(document.withText(normalized.text()).withLanguage(language));
       String text = apply(language, simplified(language, passage));
       if (drop.isPresent()) {
