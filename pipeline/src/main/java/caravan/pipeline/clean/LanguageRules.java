@@ -9,6 +9,7 @@ import caravan.pipeline.text.CitationMarks;
 import caravan.pipeline.text.FineWebQualityFilter;
 import caravan.pipeline.text.GopherQualityFilter;
 import caravan.pipeline.text.GopherRepetitionFilter;
+import caravan.pipeline.text.LanguageLines;
 import caravan.pipeline.text.LengthFilter;
 import caravan.pipeline.text.PageLines;
 import caravan.pipeline.text.Rule;
@@ -26,6 +27,7 @@ import java.util.function.Supplier;
  */
 public record LanguageRules(
     List<String> filters,
+    LanguageLines languageLines,
     PageLines pageLines,
     CitationMarks citationMarks,
     C4Lines c4Lines,
@@ -72,6 +74,7 @@ public record LanguageRules(
 
   private Map<String, Supplier<Rule>> known(ListFiles files) {
     Map<String, Supplier<Rule>> known = new LinkedHashMap<>();
+    known.put("language-lines", () -> languageLines);
     known.put("page-lines", () -> pageLines);
     known.put("citation-marks", () -> citationMarks);
     known.put("c4-lines", () -> c4Lines);

@@ -82,7 +82,8 @@ public final class LanguageDetector implements Serializable {
   private static boolean hasSimplified(String text, int start, int end) {
     ChineseDictionary dictionary = ChineseDictionary.get();
     for (int i = start; i < end; i++) {
-      if (dictionary.script(text.charAt(i)) == ChineseDictionary.SIMPLIFIED && !JAPANESE.get(text.charAt(i))) {
+      if (dictionary.script(text.charAt(i)) == ChineseDictionary.SIMPLIFIED
+          && !JAPANESE.get(text.charAt(i))) {
         return true;
       }
     }

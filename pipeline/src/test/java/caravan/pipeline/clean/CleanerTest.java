@@ -223,7 +223,7 @@ class CleanerTest {
             "clean.keep-languages: got [zh, fr], wanted one or more of zh, en and other");
     assertThatThrownBy(() -> cleaner("en.filters = [lenght]"))
         .hasMessageContaining(
-            "clean filters: got lenght, wanted one or more of page-lines, citation-marks");
+            "clean filters: got lenght, wanted one or more of language-lines, page-lines");
     assertThatThrownBy(() -> cleaner("zh.length.max-chars = 3")).hasMessageContaining("max-chars");
   }
 }
