@@ -44,7 +44,7 @@ class StreamedFilesTest {
   private static OutputStream compressor(OutputStream out, String ending) throws IOException {
     return switch (ending) {
       case ".gz" -> new GZIPOutputStream(out);
-      case ".bz2" -> new BZip2CompressorOutputStream(out);
+      case ".bz2" -> new BZip2CompressorOutputStream(out, 1);
       case ".zst" -> new ZstdOutputStream(out);
       default -> out;
     };
