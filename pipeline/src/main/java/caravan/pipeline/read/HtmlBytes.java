@@ -16,18 +16,19 @@ import java.util.regex.Pattern;
 
 /**
  * A page's bytes as text, in the character set that its byte order mark, its transport or its own
- * declaration names, in this order (the HTML standard's). A page that names none is UTF-8; if it is
- * not, GB18030 or Big5, when its bytes are almost only characters that are common in them.
+ * declaration names, in this order (the HTML standard's), or else in UTF-8. A page that is not in
+ * it, such as one that was converted and still names its old character set, is UTF-8 if it can be;
+ * or GB18030 or Big5, when its bytes are almost only characters that are common in them.
  *
  * <p>One wrong byte in a thousand characters is let pass as U+FFFD: pages cut a character in two
  * where they shorten a title.
  */
 final class HtmlBytes {
   /**
-   * @param text null when the bytes are not of the character set
-   * @param charset that was tried
+   * @param text null when the bytes are of no character set that was tried
+   * @param charset of the text, or the one that was named
    */
-  record Decoded(String text, Charset charset, boolean declared) {}
+  record Decoded(String text, Charset charset) {}
 
   private static final Pattern DECLARED =
       Pattern.compile(
@@ -54,7 +55,7 @@ final class HtmlBytes {
     if (mark.isPresent()) {
       int length = mark.get().equals(StandardCharsets.UTF_8) ? 3 : 2;
       byte[] rest = Arrays.copyOfRange(bytes, length, bytes.length);
-      return new Decoded(lenient(rest, mark.get()), mark.get(), true);
+      return new Decoded(lenient(rest, mark.get()), mark.get());
     }
     // Servers name Latin-1 for every file they know nothing of.
     Optional<Charset> named =
@@ -62,17 +63,17 @@ final class HtmlBytes {
             .filter(c -> !c.equals(LATIN))
             .or(() -> declared(bytes))
             .or(() -> named(transport));
-    if (named.isPresent()) {
-      return new Decoded(lenient(bytes, named.get()), named.get(), true);
+    Charset charset = named.orElse(StandardCharsets.UTF_8);
+    String text = lenient(bytes, charset);
+    if (text != null) {
+      return new Decoded(text, charset);
     }
-    String utf8 = lenient(bytes, StandardCharsets.UTF_8);
-    if (utf8 == null) {
-      Optional<Charset> guess = chinese(bytes);
-      if (guess.isPresent()) {
-        return new Decoded(lenient(bytes, guess.get()), guess.get(), false);
-      }
-    }
-    return new Decoded(utf8, StandardCharsets.UTF_8, false);
+    Optional<Charset> guess =
+        Records.utf8(bytes).isPresent() ? Optional.of(StandardCharsets.UTF_8) : chinese(bytes);
+    return guess
+        .map(right -> new Decoded(lenient(bytes, right), right))
+        .filter(decoded -> decoded.text() != null)
+        .orElse(new Decoded(null, charset));
   }
 
   private static Optional<Charset> byteOrderMark(byte[] b) {

@@ -1,81 +1,82 @@
 package caravan.pipeline.read;
 
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Pattern;
 import org.jsoup.Jsoup;
 import org.jsoup.nodes.Document;
 import org.jsoup.nodes.Element;
-import org.jsoup.nodes.Node;
-import org.jsoup.nodes.TextNode;
-import org.jsoup.select.NodeTraversor;
-import org.jsoup.select.NodeVisitor;
 
 /**
- * The main content of a web page as plain text. Scripts, navigation, forms and what a class name
- * calls boilerplate go; then the smallest element that holds most of the text outside of links is
- * the content; inside it, blocks that are mostly links go. Only lengths are compared, no words, so
- * that Chinese pages and Javadoc work as English articles do.
+ * The main content of a web page as plain text. What a page marks as its article is the content; in
+ * a page without such a mark, the smallest element that holds most of the text outside of links.
+ * Scripts, navigation and what a name calls boilerplate go, and inside the content blocks that are
+ * mostly links. Only lengths and the names that sites give their elements are compared, no words of
+ * the text, so that Chinese pages and manuals work as English articles do.
  */
 final class HtmlExtractor {
-  private static final String NEVER_CONTENT =
-      "script, style, noscript, template, iframe, svg, canvas, object, nav, footer, aside, form,"
-          + " button, select, input, textarea, [hidden], [aria-hidden=true], [role=navigation],"
-          + " [role=banner], [role=contentinfo], [role=search], [role=complementary]";
+  private static final Set<String> NEVER_CONTENT =
+      Set.of(
+          "script",
+          "style",
+          "noscript",
+          "template",
+          "iframe",
+          "svg",
+          "canvas",
+          "object",
+          "nav",
+          "button",
+          "select",
+          "input",
+          "textarea",
+          "head",
+          "audio",
+          "video",
+          "dialog",
+          "menu");
+
+  private static final Set<String> NEVER_ROLES = Set.of("navigation", "search", "menu", "dialog");
+
+  /** Boilerplate, unless most of the page is inside: then they are only misused. */
+  private static final Set<String> SELDOM_CONTENT = Set.of("footer", "aside", "form");
+
+  private static final Set<String> SELDOM_ROLES = Set.of("banner", "contentinfo", "complementary");
 
   /** Whole names or parts between hyphens, underscores and capitals. */
   private static final Pattern BOILERPLATE =
       Pattern.compile(
-          "(?:^|[\\s_-])(?:nav|navbar|navigation|menu|sidebar|breadcrumbs?|footer|comments?|share|"
-              + "social|adverts?|ads?|banner|cookie|popup|related|pagination|pager|skip|skiplink|"
-              + "toolbar|topnav|bottomnav|subnav|navlist)(?:$|[\\s_-])",
-          Pattern.CASE_INSENSITIVE);
+          "(?:^|[ -])(?:nav|navbar|navigation|menu|sidebar|breadcrumbs?|footer|comments?|comment-?list"
+              + "|disqus|share|sharing|social|adverts?|advertisement|ads?|sponsor(?:ed)?|promo|banner"
+              + "|cookie|popup|modal|newsletter|subscribe|related|recommend(?:ed)?|recommendations?"
+              + "|trending|pagination|pager|skip|skiplink|toolbar|topnav|bottomnav|subnav|navlist|login"
+              + "|copyright|crumb|qrcode|hot-?news|tuijian|xiangguan|fenxiang|pinglun|guanggao)(?:$|[ -])");
 
-  private static final Set<String> PARAGRAPHS =
-      Set.of(
-          "p",
-          "h1",
-          "h2",
-          "h3",
-          "h4",
-          "h5",
-          "h6",
-          "pre",
-          "blockquote",
-          "table",
-          "ul",
-          "ol",
-          "dl",
-          "figure",
-          "hr");
-  private static final Set<String> LINES =
-      Set.of(
-          "div",
-          "section",
-          "article",
-          "main",
-          "header",
-          "li",
-          "dt",
-          "dd",
-          "tr",
-          "br",
-          "caption",
-          "figcaption",
-          "address",
-          "details",
-          "summary",
-          "center",
-          "body",
-          "thead",
-          "tbody");
-  private static final List<String> LINK_BLOCKS =
-      List.of("ul", "ol", "dl", "table", "div", "p", "section", "li", "dd");
+  /** What content management systems, English and Chinese ones, call an article's text. */
+  private static final Pattern ARTICLE =
+      Pattern.compile(
+          "(?:^|[ -])(?:(?:article|entry|post|story|news|blog|detail|details|art|topic|single)-?"
+              + "(?:body|content|contents|text|txt|con|cont|context|detail)"
+              + "|content-?(?:article|body|text|txt|detail|main|area)"
+              + "|artibody|endtext|js-content|rich-media-content|trs-editor|vsb-content|ctrlfscont"
+              + "|markdown-body|mw-parser-output|zhengwen|rwb-zw|p-detail|text-con|txt-con|main-text)"
+              + "(?:$|[ -])");
 
-  /** Share of the text outside of links that the content's element holds. */
+  private static final Set<String> LINK_BLOCKS =
+      Set.of("ul", "ol", "dl", "table", "div", "p", "section", "li", "dd", "aside", "header");
+
+  /** Share of the text outside of links that the content's element holds, without a mark. */
   private static final double MOST = 0.8;
+
+  /** Share of it that boilerplate never holds. */
+  private static final double HALF = 0.5;
+
+  /** Share of it that a marked article holds at least, without boilerplate. */
+  private static final double ENOUGH = 0.25;
+
+  /** A part of the marked article that holds nearly all of it is the article. */
+  private static final double NEARLY_ALL = 0.6;
 
   /** Share of a block's text in links from which on it is a list of links. */
   private static final double MOSTLY_LINKS = 0.6;
@@ -86,156 +87,108 @@ final class HtmlExtractor {
    */
   record Page(String title, String text) {}
 
-  private HtmlExtractor() {}
+  private final HtmlTree tree;
+
+  private HtmlExtractor(HtmlTree tree) {
+    this.tree = tree;
+  }
 
   static Page extract(String html) {
     Document page = Jsoup.parse(html);
-    String title = page.title();
-    Element body = page.body();
-    body.select(NEVER_CONTENT).remove();
-    Lengths lengths = new Lengths(body);
-    int all = lengths.outsideLinks(body);
-    removeBoilerplate(body, lengths, all);
-    lengths = new Lengths(body);
-    Element content = mainContent(body, lengths);
-    for (Element block : content.select(String.join(", ", LINK_BLOCKS))) {
-      if (block != content && lengths.linkShare(block) >= MOSTLY_LINKS) {
-        block.remove();
-      }
-    }
-    return new Page(title, text(content));
+    HtmlExtractor extractor = new HtmlExtractor(new HtmlTree(page.body()));
+    HtmlText text = new HtmlText();
+    extractor.tree.traverse(extractor.content(), text);
+    return new Page(page.title(), text.text());
   }
 
-  /** Removes what its class or id calls boilerplate, unless it holds most of the page. */
-  private static void removeBoilerplate(Element body, Lengths lengths, int all) {
-    for (Element element : body.select("[class], [id]")) {
-      String names =
-          (element.className() + " " + element.id()).replaceAll("([a-z])([A-Z])", "$1-$2");
-      if (element != body
-          && BOILERPLATE.matcher(names).find()
-          && lengths.outsideLinks(element) < MOST * all) {
-        element.remove();
-      }
-    }
-  }
-
-  private static Element mainContent(Element body, Lengths lengths) {
-    double most = MOST * lengths.outsideLinks(body);
-    Element content = body;
-    for (Element next = body; next != null; ) {
-      content = next;
-      next = null;
-      for (Element child : content.children()) {
-        if (lengths.outsideLinks(child) >= most && !child.nameIs("p") && most > 0) {
-          next = child;
-        }
-      }
-    }
+  /** Index of the element whose text, without what is dropped below it, is the content. */
+  private int content() {
+    tree.drop(0, i -> isNeverContent(tree.element(i)));
+    int all = tree.plain(0);
+    int marked = article();
+    tree.drop(
+        0,
+        i ->
+            tree.plain(i) < mostOfBoilerplate(tree.element(i)) * all
+                && (marked < 0 || !tree.contains(i, marked)));
+    int article = marked >= 0 && tree.plain(marked) >= ENOUGH * tree.plain(0) ? marked : -1;
+    int content = article < 0 ? holderOfMost() : article;
+    tree.drop(
+        content,
+        i ->
+            LINK_BLOCKS.contains(tree.element(i).normalName())
+                && tree.linkShare(i) >= MOSTLY_LINKS
+                && tree.plain(i) < HALF * tree.plain(content));
     return content;
   }
 
-  /** Characters of text below each element, white space aside, counted once for the page. */
-  private static final class Lengths {
-    private final Map<Element, int[]> lengths = new HashMap<>();
-
-    Lengths(Element root) {
-      NodeTraversor.traverse(
-          new NodeVisitor() {
-            private int links;
-            private int outside;
-            private int inside;
-            private final java.util.ArrayDeque<int[]> starts = new java.util.ArrayDeque<>();
-
-            @Override
-            public void head(Node node, int depth) {
-              if (node instanceof TextNode text) {
-                int length = text.text().replaceAll("\\s+", "").length();
-                outside += links == 0 ? length : 0;
-                inside += links == 0 ? 0 : length;
-              } else if (node instanceof Element element) {
-                links += element.nameIs("a") ? 1 : 0;
-                starts.push(new int[] {outside, inside});
-              }
-            }
-
-            @Override
-            public void tail(Node node, int depth) {
-              if (node instanceof Element element) {
-                int[] start = starts.pop();
-                lengths.put(element, new int[] {outside - start[0], inside - start[1]});
-                links -= element.nameIs("a") ? 1 : 0;
-              }
-            }
-          },
-          root);
-    }
-
-    int outsideLinks(Element element) {
-      return lengths.get(element)[0];
-    }
-
-    double linkShare(Element element) {
-      int[] length = lengths.get(element);
-      return length[1] == 0 ? 0 : (double) length[1] / (length[0] + length[1]);
-    }
+  private static boolean isNeverContent(Element element) {
+    return NEVER_CONTENT.contains(element.normalName())
+        || NEVER_ROLES.contains(element.attr("role"))
+        || element.hasAttr("hidden")
+        || element.attr("aria-hidden").equals("true");
   }
 
-  private static String text(Element content) {
-    StringBuilder out = new StringBuilder();
-    NodeTraversor.traverse(
-        new NodeVisitor() {
-          private int preformatted;
-
-          @Override
-          public void head(Node node, int depth) {
-            if (node instanceof TextNode text) {
-              append(out, preformatted > 0 ? text.getWholeText() : text.text(), preformatted > 0);
-            } else if (node instanceof Element element) {
-              separate(out, element);
-              preformatted += element.nameIs("pre") ? 1 : 0;
-            }
-          }
-
-          @Override
-          public void tail(Node node, int depth) {
-            if (node instanceof Element element) {
-              preformatted -= element.nameIs("pre") ? 1 : 0;
-              separate(out, element);
-            }
-          }
-        },
-        content);
-    return out.toString().strip();
+  /** The share of the page that an element must hold so as not to be boilerplate. */
+  private static double mostOfBoilerplate(Element element) {
+    if (BOILERPLATE.matcher(names(element)).find()) {
+      return MOST;
+    }
+    boolean seldom =
+        SELDOM_CONTENT.contains(element.normalName())
+            || SELDOM_ROLES.contains(element.attr("role"))
+            || element.attr("style").replace(" ", "").contains("display:none");
+    return seldom ? HALF : 0;
   }
 
-  private static void append(StringBuilder out, String text, boolean preformatted) {
-    boolean atStart = out.length() == 0 || Character.isWhitespace(out.charAt(out.length() - 1));
-    out.append(!preformatted && atStart ? text.stripLeading() : text);
+  /** Class and id in lower case, parts apart by hyphens. */
+  private static String names(Element element) {
+    String names = element.className() + " " + element.id();
+    StringBuilder parts = new StringBuilder(names.length() + 8);
+    for (int i = 0; i < names.length(); i++) {
+      char c = names.charAt(i);
+      boolean part =
+          i > 0 && Character.isUpperCase(c) && Character.isLowerCase(names.charAt(i - 1));
+      parts.append(part ? "-" : "").append(c == '_' ? '-' : Character.toLowerCase(c));
+    }
+    return parts.toString();
   }
 
-  private static void separate(StringBuilder out, Element element) {
-    String name = element.normalName();
-    if (PARAGRAPHS.contains(name)) {
-      breakLine(out, 2);
-    } else if (LINES.contains(name)) {
-      breakLine(out, 1);
-    } else if (name.equals("td") || name.equals("th")) {
-      append(out, " ", false);
+  /** The element that is marked as the article; -1 when none is, or several are. */
+  private int article() {
+    int best = -1;
+    List<Integer> marked = tree.kept(0).stream().filter(i -> isArticle(tree.element(i))).toList();
+    for (int i : marked) {
+      if (best < 0 || tree.plain(i) > tree.plain(best)) {
+        best = i;
+      }
     }
+    int article = best;
+    for (int i : marked) {
+      boolean inside = tree.contains(article, i);
+      if (inside && tree.plain(i) >= NEARLY_ALL * tree.plain(best)) {
+        article = i;
+      } else if (!tree.contains(best, i) && tree.plain(i) >= HALF * tree.plain(best)) {
+        return -1; // A thread, or a page of several articles.
+      }
+    }
+    return article;
   }
 
-  private static void breakLine(StringBuilder out, int lines) {
-    int end = out.length();
-    while (end > 0 && out.charAt(end - 1) == ' ') {
-      end--;
+  private static boolean isArticle(Element element) {
+    return element.attr("itemprop").toLowerCase(Locale.ROOT).equals("articlebody")
+        || ARTICLE.matcher(names(element)).find();
+  }
+
+  private int holderOfMost() {
+    double most = MOST * tree.plain(0);
+    int content = 0;
+    for (int i : tree.kept(0)) {
+      boolean below = tree.contains(content, i);
+      if (below && tree.plain(i) >= most && most > 0 && !tree.element(i).nameIs("p")) {
+        content = i;
+      }
     }
-    out.setLength(end);
-    int breaks = 0;
-    while (breaks < end && out.charAt(end - 1 - breaks) == '\n') {
-      breaks++;
-    }
-    for (; end > 0 && breaks < lines; breaks++) {
-      out.append('\n');
-    }
+    return content;
   }
 }

@@ -3,7 +3,6 @@ package caravan.pipeline.read;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.charset.Charset;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
@@ -44,11 +43,20 @@ class HtmlBytesTest {
   }
 
   @Test
-  void a_character_cut_in_two_is_let_pass_and_a_wrong_declaration_is_not() {
+  void a_character_cut_in_two_is_let_pass_and_many_wrong_bytes_are_not() {
     byte[] cut = Arrays.copyOf(in("UTF-8", "字".repeat(2_000)), 5_999);
     assertThat(text(cut, "")).isEqualTo("字".repeat(1_999) + "\uFFFD");
-    assertThat(text(in("GBK", "<meta charset=utf-8>" + CHINESE), "")).isNull();
-    assertThat(HtmlBytes.decode(in("GBK", CHINESE), "utf-8").charset())
-        .isEqualTo(StandardCharsets.UTF_8);
+    String latin = "caf\u00e9 na\u00efve d\u00e9j\u00e0";
+    assertThat(text(in("windows-1252", latin), "utf-8")).isNull();
+    assertThat(HtmlBytes.decode(in("windows-1252", latin), "gbk").charset().name())
+        .isEqualTo("GB18030");
+  }
+
+  @Test
+  void a_page_that_names_a_wrong_character_set_is_read_in_the_one_its_bytes_show() {
+    String converted = "<meta charset=gb2312>" + CHINESE + "𠮷";
+    assertThat(text(in("UTF-8", converted), "")).isEqualTo(converted);
+    String claimed = "<meta charset=utf-8>" + CHINESE;
+    assertThat(text(in("GBK", claimed), "")).isEqualTo(claimed);
   }
 }

@@ -2,6 +2,7 @@ package caravan.pipeline.read;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class HtmlExtractorTest {
@@ -28,7 +29,7 @@ class HtmlExtractorTest {
             """
             港口的清晨
 
-            清晨的港口十分安静，只有几只海鸥在水面上 盘旋。
+            清晨的港口十分安静，只有几只海鸥在水面上盘旋。
 
             一位老人坐在墙边，修补渔网。
             多年来他一直如此。""");
@@ -86,5 +87,56 @@ class HtmlExtractorTest {
   void deeply_nested_pages_do_not_overflow_the_stack() {
     String html = "<div>".repeat(20_000) + "deep" + "</div>".repeat(20_000);
     assertThat(HtmlExtractor.extract(html).text()).isEqualTo("deep");
+  }
+
+  private static final String ARTICLE =
+      "<p>清晨的港口十分安静，只有几只海鸥在水面上盘旋。</p><p>一位老人坐在墙边，修补渔网，多年来他一直如此。</p>";
+
+  private static final String ARTICLE_TEXT = "清晨的港口十分安静，只有几只海鸥在水面上盘旋。\n\n一位老人坐在墙边，修补渔网，多年来他一直如此。";
+
+  @Test
+  void a_marked_article_wins_over_longer_comments_and_excerpts_of_others() {
+    String comment = "<div class=\"comment\"><p>这篇文章写得很好，我也去过那个港口，那里的早晨确实很安静。</p></div>";
+    String other = "<div class=\"item\"><h3><a href=x>另一篇</a></h3><p>另一篇文章的摘要，说的是山里的村庄。</p></div>";
+    for (String mark :
+        List.of(
+            "class=\"article-content\"",
+            "itemprop=articleBody",
+            "id=js_content",
+            "class=TRS_Editor")) {
+      String page =
+          "<body><div id=wrap><div %s>%s</div><div id=commentsContainer>%s</div><div class=list>%s</div></div>"
+              .formatted(mark, ARTICLE, comment.repeat(4), other.repeat(3));
+      assertThat(HtmlExtractor.extract(page).text()).as(mark).isEqualTo(ARTICLE_TEXT);
+    }
+  }
+
+  @Test
+  void a_thread_of_several_posts_stays_whole() {
+    String post = "<div class=\"post-content\"><p>第%d楼的发言，说的是港口和海鸥，还有修补渔网的老人。</p></div>";
+    assertThat(HtmlExtractor.extract(post.formatted(1) + post.formatted(2)).text())
+        .contains("第1楼", "第2楼");
+  }
+
+  @Test
+  void a_page_inside_of_a_form_is_no_form() {
+    String page =
+        "<form id=aspnetForm><div class=sidebar>热门</div>" + ARTICLE + "<form>搜索</form></form>";
+    assertThat(HtmlExtractor.extract(page).text()).startsWith(ARTICLE_TEXT);
+  }
+
+  @Test
+  void line_breaks_between_chinese_lines_are_none_and_between_words_are_blanks() {
+    assertThat(HtmlExtractor.extract("<p>第一行，\n  第二行\nand more\nwords &nbsp; 中 文</p>").text())
+        .isEqualTo("第一行，第二行 and more words 中 文");
+  }
+
+  @Test
+  void a_page_of_10_megabytes_takes_time_linear_in_its_length() {
+    String row = "<div class=\"nav item\"><a href=x>链接</a></div><p>正文，正文。<b>粗</b></p><nav>x</nav>";
+    String page = row.repeat(10_000_000 / row.length());
+    long start = System.nanoTime();
+    assertThat(HtmlExtractor.extract(page).text()).startsWith("正文，正文。粗\n\n正文");
+    assertThat((System.nanoTime() - start) / 1e9).isLessThan(30);
   }
 }

@@ -77,7 +77,11 @@ class WarcFilesTest {
         .response("http://c.cn/x.png", "200 OK", "image/png", new byte[] {1, 2})
         .response("http://d.cn/", "404 Not Found", "text/html", utf8("<p>没有</p>"))
         .response("http://e.cn/t", "text/plain", "纯文本 <b>", StandardCharsets.UTF_8)
-        .response("http://f.cn/", "text/html; charset=utf-8", "错误的正文错误的正文", Charset.forName("GBK"))
+        .response(
+            "http://f.cn/",
+            "text/html; charset=utf-8",
+            "d\u00e9j\u00e0",
+            StandardCharsets.ISO_8859_1)
         .record("metadata", "http://a.cn/", "application/warc-fields", utf8("x: y\r\n"))
         .record("response", "http://g.cn/", "application/http", utf8("nonsense"));
   }
@@ -92,7 +96,7 @@ class WarcFilesTest {
             "not_a_page: http://c.cn/x.png: image/png",
             "not_a_page: http://d.cn/: status 404",
             "纯文本 <b>",
-            "invalid_utf8: byte 0 of the record (0xB4) is not UTF-8",
+            "invalid_utf8: byte 1 of the record (0xE9) is not UTF-8",
             "broken_record: http://g.cn/: no HTTP status line: \"nonsense\"");
     assertThat(documents.get(0).meta())
         .isEqualTo(
