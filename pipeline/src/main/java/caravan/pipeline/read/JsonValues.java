@@ -195,7 +195,9 @@ final class JsonValues implements Closeable {
         return StringEnd.WHOLE;
       }
       if (bytes[i] == '\\') {
-        window.at += window.peek() < 0 ? 0 : 1;
+        if (window.peek() >= 0) { // which may move the window
+          window.at++;
+        }
       } else if (lineBeginsObject()) {
         beginLine();
         return StringEnd.BROKEN;

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import caravan.pipeline.Document;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.LongStream;
@@ -129,6 +130,19 @@ class JsonFormatTest {
     assertThat(documents).hasSizeGreaterThan(200);
     assertThat(Reading.all(JsonFormat::new, "a.json", Reading.trickle(bytes), ""))
         .isEqualTo(documents);
+  }
+
+  @Test
+  void records_lie_anywhere_in_the_buffer() {
+    Random random = new Random(8);
+    List<String> texts = new ArrayList<>();
+    StringBuilder array = new StringBuilder("[");
+    for (int i = 0; i < 20_000; i++) {
+      texts.add("\\\"{第".repeat(random.nextInt(60)));
+      String escaped = texts.get(i).replace("\\", "\\\\").replace("\"", "\\\"");
+      array.append(i == 0 ? "" : ",").append("{\"text\": \"").append(escaped).append("\"}");
+    }
+    assertThat(told(json(array.append("]").toString(), ""))).isEqualTo(texts);
   }
 
   @Test
