@@ -33,6 +33,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ImportJob.class,
       ExportJob.class,
       InspectJob.class,
+      ExplainJob.class,
       DiffJob.class
     })
 public final class Caravan {

@@ -10,6 +10,7 @@ import caravan.pipeline.clean.ListFiles;
 import caravan.pipeline.read.ReadConfig;
 import java.util.List;
 import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
@@ -35,7 +36,7 @@ final class CleanJob extends Job<CleanJob.Config> {
 
   static StageReport run(SparkSession spark, Config config, boolean force) {
     Corpus corpus = Corpus.open(spark, config.input(), config.read());
-    ListFiles lists = lists(spark, config.clean());
+    ListFiles lists = lists(config.clean(), spark.sparkContext().hadoopConfiguration());
     StageOutput.Limits limits = new StageOutput.Limits(false, config.read().maxBrokenFraction());
     StageOutput.Result result =
         new StageOutput(spark, config.output(), limits)
@@ -50,9 +51,14 @@ final class CleanJob extends Job<CleanJob.Config> {
     return result.report();
   }
 
+  /** What the stage does to each document. */
+  static Cleaner cleaner(CleanConfig config, Configuration hadoop) {
+    return new Cleaner(config, lists(config, hadoop));
+  }
+
   /** The files that the rules name. */
-  private static ListFiles lists(SparkSession spark, CleanConfig config) {
-    Storage storage = new Storage(spark.sparkContext().hadoopConfiguration());
+  private static ListFiles lists(CleanConfig config, Configuration hadoop) {
+    Storage storage = new Storage(hadoop);
     return ListFiles.read(
         config,
         name -> {

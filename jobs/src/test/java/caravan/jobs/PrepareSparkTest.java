@@ -106,6 +106,12 @@ class PrepareSparkTest {
         .contains("uint16 ids below 900", "train/shard-00000: ", "ids, [1, ");
     assertThat(run("inspect", "input=" + work.resolve("tokenizer")).out())
         .contains("SentencePiece tokenizer: 900 pieces", "  0: <unk>");
+    String kept = run("inspect", "input=" + work.resolve("dedup"), "rows=1").out();
+    String id = kept.substring(kept.indexOf("\n[") + 2, kept.indexOf("] road "));
+    assertThat(run("explain", id, "output=" + work).out())
+        .containsSubsequence(
+            "road.jsonl, record ", "clean: kept", "dedup: kept", "/shard-00000, tokens ");
+    assertThat(work.resolve("clean/report.html")).content().contains("What the rules measured");
   }
 
   @Test

@@ -69,6 +69,33 @@ public record StageDocuments(String directory, Manifest manifest) {
     }
   }
 
+  /**
+   * One section of {@link #config} as its record.
+   *
+   * @throws IllegalArgumentException when the section is not what this program reads
+   */
+  public <C extends Record> C section(String name, Class<C> type, Configuration hadoop) {
+    try {
+      return Json.MAPPER.convertValue(config(hadoop).get(name), type);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "%s/config.json: its section %s is not what this program reads (%s); run %s again"
+              .formatted(directory, name, e.getMessage().lines().findFirst().orElse(""), stage()),
+          e);
+    }
+  }
+
+  /** Documents of an id, kept or dropped, from every source: rows of {@link #SCHEMA}. */
+  List<Row> withId(SparkSession spark, String id) {
+    return all(spark).filter(col("id").equalTo(id)).orderBy("source", "path").collectAsList();
+  }
+
+  /** Whether it was made from raw files, not from another stage's output alone. */
+  boolean readsRawFiles(Configuration hadoop) {
+    return manifest.inputs().stream()
+        .anyMatch(input -> Manifest.find(hadoop, new Path(input.path())).isEmpty());
+  }
+
   /** Kept and dropped documents, {@link #SCHEMA}. */
   public Dataset<Row> all(SparkSession spark) {
     return kept(spark).unionByName(dropped(spark));
