@@ -40,4 +40,45 @@ class SettingsTest {
           .allSatisfy(file -> ConfigLoader.of(List.of(file), List.of()));
     }
   }
+
+  @Test
+  void everyRecipeSetsWhatCleanReads() throws Exception {
+    Path recipes = Path.of(System.getProperty("caravan.root"), "conf/recipes");
+    try (Stream<Path> files = Files.list(recipes)) {
+      assertThat(files.toList())
+          .isNotEmpty()
+          .allSatisfy(
+              file -> {
+                CleanJob.Config config =
+                    ConfigLoader.of(List.of(file), List.of("input=raw", "output=out"))
+                        .read(CleanJob.Config.class);
+                assertThat(config.read().source()).isNotEmpty();
+                assertThat(Files.readString(file))
+                    .contains("jobs/caravan clean --config conf/recipes/" + file.getFileName());
+              });
+    }
+  }
+
+  @Test
+  void pathsToFieldsAreGivenOnTheCommandLine() {
+    CleanJob.Config config =
+        ConfigLoader.of(
+                List.of(),
+                List.of(
+                    "input=raw",
+                    "output=out",
+                    "text-field=[title, \"段落[].内容\"]",
+                    "read.separator=\"\\n\\n\"",
+                    "id-field=meta.id"))
+            .read(CleanJob.Config.class);
+    assertThat(config.read().textField()).containsExactly("title", "段落[].内容");
+    assertThat(config.read().separator()).isEqualTo("\n\n");
+    assertThat(config.read().idField()).isEqualTo("meta.id");
+    assertThat(
+            ConfigLoader.of(List.of(), List.of("input=raw", "output=out", "text-field=段落[].内容"))
+                .read(CleanJob.Config.class)
+                .read()
+                .textField())
+        .containsExactly("段落[].内容");
+  }
 }

@@ -39,7 +39,7 @@ final class CsvFormat implements StreamFormat {
     private final CsvRows rows;
     private final List<String> header = new ArrayList<>();
     private boolean unreadable;
-    private long position;
+    private long position = -1;
 
     Rows(SourceFile file, CsvRows rows) {
       this.file = file;
@@ -48,39 +48,50 @@ final class CsvFormat implements StreamFormat {
 
     @Override
     protected Document advance() throws IOException {
-      if (!unreadable && header.isEmpty() && rows.next()) {
+      return skipped() ? document() : null;
+    }
+
+    @Override
+    protected boolean skipped() throws IOException {
+      if (unreadable) {
+        return false;
+      }
+      if (header.isEmpty()) {
+        if (!rows.next()) {
+          return false;
+        }
         if (Utf8.firstInvalid(rows.bytes(), rows.from(), rows.to()) >= 0 || rows.isUnclosed()) {
-          unreadable = true;
-          return document();
+          unreadable = true; // The header stands for the file.
+          return true;
         }
         for (int i = 0; i < rows.fieldCount(); i++) {
           header.add(rows.field(i));
         }
       }
-      return !unreadable && rows.next() ? document() : null;
+      position++;
+      return rows.next();
     }
 
     private Document document() {
       byte[] bytes = rows.bytes();
-      long at = position++;
       int invalid = Utf8.firstInvalid(bytes, rows.from(), rows.to());
       if (invalid >= 0 && !rows.tooLong()) {
-        return records.invalidEncoding(file, at, bytes, rows.from(), rows.to(), invalid);
+        return records.invalidEncoding(file, position, bytes, rows.from(), rows.to(), invalid);
       }
       String raw = Records.text(bytes, rows.from(), rows.to());
       if (rows.tooLong() || rows.isUnclosed()) {
         String detail =
             "a quote in it never closes; if quotes are plain text here, set read.quote = \"\"";
-        return records.broken(file, at, raw, detail);
+        return records.broken(file, position, raw, detail);
       }
       if (rows.fieldCount() != header.size()) {
-        return records.broken(file, at, raw, otherWidth());
+        return records.broken(file, position, raw, otherWidth());
       }
       RecordFields fields = new RecordFields(root);
       for (int i = 0; i < header.size(); i++) {
         fields.put(header.get(i), rows.field(i));
       }
-      return records.of(file, at, fields, () -> raw);
+      return records.of(file, position, fields, () -> raw);
     }
 
     private String otherWidth() {

@@ -24,50 +24,70 @@ final class SeparatedText implements StreamFormat {
   public DocumentIterator open(SourceFile file, InputStream in) {
     ByteWindow window = new ByteWindow(records.utf8(in), records.maxRecordBytes());
     String separator = records.config().separator();
-    Pieces pieces =
+    Separator end =
         separator.matches("\n+")
             ? () -> toBlankLines(window, separator.length() - 1)
             : () -> toSeparator(window, separator.getBytes(StandardCharsets.UTF_8));
-    return new DocumentIterator() {
-      @Override
-      protected Document advance() throws IOException {
-        return document(file, window, pieces);
-      }
-
-      @Override
-      public void close() throws IOException {
-        window.close();
-      }
-    };
+    return new Pieces(file, window, end);
   }
 
-  /** Goes behind a piece of text. */
-  private interface Pieces {
-    /** Bytes at the end that are the separator. */
-    int advance() throws IOException;
+  /** Goes behind the next separator, or to the end of the file. */
+  private interface Separator {
+    /** Bytes of the separator that was found; 0 where it is blank. */
+    int find() throws IOException;
   }
 
-  private Document document(SourceFile file, ByteWindow window, Pieces pieces) throws IOException {
-    while (true) {
-      skipBlank(window);
-      long position = window.offset();
-      window.beginRecord();
-      if (window.peek() < 0) {
+  private final class Pieces extends DocumentIterator {
+    private final SourceFile file;
+    private final ByteWindow window;
+    private final Separator separator;
+    private long position;
+    private int end;
+
+    Pieces(SourceFile file, ByteWindow window, Separator separator) {
+      this.file = file;
+      this.window = window;
+      this.separator = separator;
+    }
+
+    @Override
+    protected boolean skipped() throws IOException {
+      while (true) {
+        skipBlank(window);
+        position = window.offset();
+        window.beginRecord();
+        if (window.peek() < 0) {
+          return false;
+        }
+        int found = separator.find();
+        if (window.tooLong()) {
+          return true;
+        }
+        end = withoutBlankEnd(window.bytes, window.recordStart(), window.at - found);
+        if (end > window.recordStart()) {
+          return true;
+        }
+      }
+    }
+
+    @Override
+    protected Document advance() throws IOException {
+      if (!skipped()) {
         return null;
       }
-      int separator = pieces.advance();
-      if (window.tooLong()) {
-        String detail =
-            "goes on for more than %,d bytes without read.separator %s"
-                .formatted(records.maxRecordBytes(), records.config().separator());
-        byte[] head = window.record();
-        return records.broken(file, position, Records.text(head, 0, head.length), detail);
+      if (!window.tooLong()) {
+        return records.ofText(file, position, window.bytes, window.recordStart(), end);
       }
-      int from = window.recordStart();
-      int to = withoutBlankEnd(window.bytes, from, window.at - separator);
-      if (to > from) {
-        return records.ofText(file, position, window.bytes, from, to);
-      }
+      byte[] head = window.record();
+      String detail =
+          "goes on for more than %,d bytes without read.separator %s"
+              .formatted(records.maxRecordBytes(), records.config().separator());
+      return records.broken(file, position, Records.text(head, 0, head.length), detail);
+    }
+
+    @Override
+    public void close() throws IOException {
+      window.close();
     }
   }
 

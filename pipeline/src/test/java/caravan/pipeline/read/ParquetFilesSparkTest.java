@@ -56,6 +56,27 @@ class ParquetFilesSparkTest {
   }
 
   @Test
+  void text_is_found_by_paths_as_in_json() throws IOException {
+    spark
+        .sql(
+            "select 'T' as title, array(named_struct('from', 'human', 'value', '问'),"
+                + " named_struct('from', 'gpt', 'value', '答')) as conversations,"
+                + " named_struct('id', 7, 'url', 'u') as meta")
+        .write()
+        .parquet(dir + "/rows");
+    Document document =
+        read("text-field = [title, \"conversations[].value\"], id-field = meta.id", Long.MAX_VALUE)
+            .get(0);
+    assertThat(document.text()).isEqualTo("T\n问\n答");
+    assertThat(document.id()).isEqualTo("7");
+    assertThat(document.meta())
+        .isEqualTo(
+            Map.of(
+                "conversations", "[{\"from\":\"human\"},{\"from\":\"gpt\"}]",
+                "meta", "{\"id\":7,\"url\":\"u\"}"));
+  }
+
+  @Test
   void values_of_every_type_become_meta() throws IOException {
     spark
         .sql(
