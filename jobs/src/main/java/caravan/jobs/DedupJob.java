@@ -37,7 +37,7 @@ final class DedupJob extends Job<DedupJob.Config> {
             .run(
                 new DedupStage(config.dedup(), config.seed()),
                 corpus.inputs(),
-                corpus.documents(),
+                corpus.reader().documents(spark),
                 Map.of("seed", config.seed(), "read", config.read(), "dedup", config.dedup()),
                 force);
     Summary.print(result, config.output());

@@ -14,9 +14,8 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
 import org.slf4j.Logger;
@@ -177,18 +176,17 @@ final class Parts {
   }
 
   /**
-   * Writes the rows of {@link Documents#TAGGED_SCHEMA}, one part per partition. Nothing is
-   * recorded: such parts depend on all of the input.
+   * Writes tagged documents, one part per partition. Nothing is recorded: such parts depend on all
+   * of the input.
    */
-  List<Part> write(Dataset<Row> tagged, String configHash) {
+  List<Part> write(JavaRDD<Tagged> tagged, String configHash) {
     SerializableConfiguration conf =
         new SerializableConfiguration(spark.sparkContext().hadoopConfiguration());
     String target = directory.toString();
     return tagged
-        .toJavaRDD()
         .mapPartitions(
-            rows ->
-                List.of(new Task(conf.value(), new Path(target)).write(rows, configHash))
+            documents ->
+                List.of(new Task(conf.value(), new Path(target)).write(documents, configHash))
                     .iterator())
         .collect();
   }
@@ -216,10 +214,10 @@ final class Parts {
       }
     }
 
-    Part write(Iterator<Row> rows, String configHash) throws IOException {
+    Part write(Iterator<Tagged> documents, String configHash) throws IOException {
       try (PartWriter writer = new PartWriter(new Storage(conf), directory)) {
-        while (rows.hasNext()) {
-          writer.add(Documents.taggedFromRow(rows.next()));
+        while (documents.hasNext()) {
+          writer.add(documents.next());
           TaskContext.get().taskMetrics().outputMetrics().setRecordsWritten(writer.documents());
         }
         return writer.finish(configHash, List.of());

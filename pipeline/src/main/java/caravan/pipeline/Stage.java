@@ -2,8 +2,7 @@ package caravan.pipeline;
 
 import java.io.Serializable;
 import java.util.Map;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
+import org.apache.spark.api.java.JavaRDD;
 
 /**
  * A step from documents to documents that compares them; one that looks at each alone is a {@link
@@ -16,10 +15,12 @@ public interface Stage extends Serializable {
   String name();
 
   /**
-   * @param documents rows of {@link Documents#SCHEMA}, no unreadable records among them
-   * @return rows of {@link Documents#TAGGED_SCHEMA}: each input document once, with its verdict
+   * @param documents readers of documents, which may be read several times and give the same
+   *     documents in the same order each time; unreadable records are among them
+   * @return each input document once, with its verdict, unreadable ones by {@link
+   *     Documents#taggedIfUnreadable}; in as many partitions
    */
-  Dataset<Row> apply(Dataset<Row> documents);
+  JavaRDD<Tagged> apply(JavaRDD<DocumentIterator> documents);
 
   /** Further counts for the report, known after {@link #apply}, such as {@code clusters}. */
   default Map<String, Long> counts() {

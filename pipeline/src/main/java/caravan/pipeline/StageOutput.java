@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -91,7 +92,7 @@ public final class StageOutput {
    * Runs a stage that compares documents, unless its output for the same inputs and configuration
    * is there already.
    *
-   * @param documents rows of {@link Documents#SCHEMA}
+   * @param documents as {@link Stage#apply} wants them
    * @param config everything that the result depends on
    * @param force run in any case
    * @throws IllegalArgumentException when the directory holds something else, too many input
@@ -100,7 +101,7 @@ public final class StageOutput {
   public Result run(
       Stage stage,
       Inputs inputs,
-      Dataset<Row> documents,
+      JavaRDD<DocumentIterator> documents,
       Map<String, Object> config,
       boolean force) {
     return unlessUpToDate(
@@ -111,7 +112,7 @@ public final class StageOutput {
         () -> {
           Start start = start(stage.name(), inputs, config);
           prepareDirectory(start, List.of());
-          List<Part> written = parts.write(tag(stage, inputs, documents), start.configHash());
+          List<Part> written = parts.write(stage.apply(documents), start.configHash());
           return new Result(commit(start, written, stage.counts()), false, 0);
         });
   }
@@ -237,15 +238,6 @@ public final class StageOutput {
   private IllegalArgumentException refusal(String holds) {
     return new IllegalArgumentException(
         "output " + directory + ": " + holds + "; choose another output or delete it yourself");
-  }
-
-  private Dataset<Row> tag(Stage stage, Inputs inputs, Dataset<Row> documents) {
-    if (inputs.areStageOutputs()) {
-      return stage.apply(documents);
-    }
-    return stage
-        .apply(Documents.readable(documents))
-        .unionByName(Documents.tagUnreadable(documents));
   }
 
   private static Manifest manifest(Start start, StageReport report, List<Part> written) {

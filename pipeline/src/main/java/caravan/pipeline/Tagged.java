@@ -1,5 +1,6 @@
 package caravan.pipeline;
 
+import java.io.Serializable;
 import java.util.Map;
 
 /**
@@ -12,8 +13,5 @@ import java.util.Map;
  * @param edits code points that edits took away, per edit reason; negative where one added some
  */
 public record Tagged(
-    Document document,
-    String reason,
-    String detail,
-    long inputCharacters,
-    Map<String, Long> edits) {}
+    Document document, String reason, String detail, long inputCharacters, Map<String, Long> edits)
+    implements Serializable {}

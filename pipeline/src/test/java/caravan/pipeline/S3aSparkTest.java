@@ -17,10 +17,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.api.java.function.MapFunction;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
-import org.apache.spark.sql.Row;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -47,7 +44,10 @@ class S3aSparkTest {
   @Test
   void theMagicCommitterWritesOnS3() throws IOException {
     writeRaw(s3.path("magic/raw"));
-    documents(s3.path("magic/raw")).write().parquet(s3.path("magic/out"));
+    new CorpusReader(Inputs.resolve(conf, s3.path("magic/raw")), READ)
+        .rows(spark)
+        .write()
+        .parquet(s3.path("magic/out"));
     String success = new String(storage.read(new Path(s3.path("magic/out/_SUCCESS"))));
     assertThat(success).contains("\"committer\" : \"magic\"");
   }
@@ -89,17 +89,15 @@ class S3aSparkTest {
     }
 
     @Override
-    public Dataset<Row> apply(Dataset<Row> documents) {
-      return documents.map(
-          (MapFunction<Row, Row>) row -> tag(Documents.fromRow(row)),
-          Encoders.row(Documents.TAGGED_SCHEMA));
+    public JavaRDD<Tagged> apply(JavaRDD<DocumentIterator> documents) {
+      return documents.mapPartitions(parts -> ChainedDocuments.of(parts)).map(DyingStage::tag);
     }
 
-    private static Row tag(Document d) {
+    private static Tagged tag(Document d) {
       if (d.path().equals("b.jsonl") && d.text().contains("number 19")) {
         throw new IllegalStateException("worker lost");
       }
-      return Documents.toRow(new Tagged(d, Documents.KEPT, "", d.text().length(), Map.of()));
+      return new Tagged(d, Documents.KEPT, "", d.text().length(), Map.of());
     }
   }
 
@@ -121,8 +119,8 @@ class S3aSparkTest {
     }
   }
 
-  private static Dataset<Row> documents(String raw) {
-    return new CorpusReader(Inputs.resolve(conf, raw), READ).rows(spark);
+  private static JavaRDD<DocumentIterator> documents(String raw) {
+    return new CorpusReader(Inputs.resolve(conf, raw), READ).documents(spark);
   }
 
   private static StageOutput.Result run(String raw, String output, Stage stage) {

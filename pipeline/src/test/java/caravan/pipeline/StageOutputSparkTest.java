@@ -14,9 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.api.java.function.MapFunction;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,10 +45,10 @@ class StageOutputSparkTest {
     }
 
     @Override
-    public Dataset<Row> apply(Dataset<Row> documents) {
-      return documents.map(
-          (MapFunction<Row, Row>) row -> Documents.toRow(tag(Documents.fromRow(row))),
-          Encoders.row(Documents.TAGGED_SCHEMA));
+    public JavaRDD<Tagged> apply(JavaRDD<DocumentIterator> documents) {
+      return documents
+          .mapPartitions(parts -> ChainedDocuments.of(parts))
+          .map(d -> Documents.taggedIfUnreadable(d).orElseGet(() -> tag(d)));
     }
 
     Tagged tag(Document d) {
@@ -91,10 +89,8 @@ class StageOutputSparkTest {
           document("3", "zh", "汉字𠮷x"),
           document("4", "zh", "这一句话太长了"));
 
-  private static Dataset<Row> rows(List<Document> documents, int partitions) {
-    return spark
-        .createDataFrame(documents.stream().map(Documents::toRow).toList(), Documents.SCHEMA)
-        .repartition(partitions);
+  private static JavaRDD<DocumentIterator> rows(List<Document> documents, int partitions) {
+    return TestDocuments.readers(documents, partitions);
   }
 
   private StageReport write(Stage stage, List<Document> documents, int partitions) {

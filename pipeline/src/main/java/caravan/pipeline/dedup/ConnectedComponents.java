@@ -1,20 +1,7 @@
 package caravan.pipeline.dedup;
 
-import java.io.Serializable;
-import java.util.Comparator;
-import java.util.List;
-import java.util.function.BiConsumer;
-import java.util.function.Consumer;
-import java.util.function.Supplier;
-import org.apache.spark.Partitioner;
-import org.apache.spark.api.java.JavaPairRDD;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
-import org.apache.spark.storage.StorageLevel;
-import scala.Tuple2;
+import java.util.Arrays;
+import java.util.Iterator;
 
 /**
  * Connected components by alternating large-star and small-star (Kiveris et al., "Connected
@@ -22,40 +9,52 @@ import scala.Tuple2;
  * streamed: no neighbourhood is held in memory and no edge reaches the driver. The number of rounds
  * grows with the logarithm of the longest chain.
  *
- * <p>On RDDs: planning and compiling a query costs more than a round of a usual graph.
+ * <p>Before the first round each partition replaces its edges by the stars of its own components,
+ * which shortens chains; where all edges lie in one partition, that is the result.
  */
 final class ConnectedComponents {
+  /** Edges per partition, 40 MB of them while they are contracted. */
+  static final long PARTITION_EDGES = 1_000_000;
+
   private static final int MAX_ROUNDS = 60;
-  private static final StructType SCHEMA =
-      new StructType()
-          .add("node", DataTypes.LongType, false)
-          .add("smaller", DataTypes.LongType, false);
 
   private ConnectedComponents() {}
 
   /**
-   * @param edges rows that start with two longs, in any order and orientation; loops and
-   *     repetitions do no harm
-   * @return rows (node: long, smaller: long): each node of a component of two or more with the
-   *     component's smallest node, except that node itself
+   * @param edges (a, b), in any order and orientation; loops and repetitions do no harm
+   * @param count their number
+   * @return (node, smaller): each node of a component of two or more with the component's smallest
+   *     node, except that node itself
    * @throws IllegalStateException if the edges still change after 60 rounds, which no graph that
    *     fits a cluster needs
    */
-  static CachedRows of(Dataset<Row> edges) {
-    JavaPairRDD<Long, Long> stars =
-        distinct(
-            edges
-                .toJavaRDD()
-                .filter(edge -> edge.getLong(0) != edge.getLong(1))
-                .mapToPair(edge -> bigger(edge.getLong(0), edge.getLong(1))));
-    Tuple2<Long, Long> fingerprint = fingerprint(stars);
+  static Entries of(Entries edges, long count) {
+    return of(edges, (int) ((count - 1) / PARTITION_EDGES + 1));
+  }
+
+  static Entries of(Entries edges, int partitions) {
+    Entries stars =
+        edges.map(Bigger::new).sorted(partitions, Route.HASH).map(Contracted::of).cached();
+    if (partitions == 1) {
+      return stars;
+    }
+    long[] fingerprint = fingerprint(stars);
     for (int round = 1; round <= MAX_ROUNDS; round++) {
-      JavaPairRDD<Long, Long> next = distinct(smallStar(largeStar(stars)));
-      Tuple2<Long, Long> nextFingerprint = fingerprint(next);
-      stars.unpersist(false);
+      Entries next =
+          stars
+              .map(BothWays::new)
+              .sorted(partitions, Route.HASH)
+              .map(sorted -> new Star(sorted, true))
+              .sorted(partitions, Route.HASH)
+              .map(sorted -> new Star(sorted, false))
+              .sorted(partitions, Route.HASH)
+              .map(NearDuplicates.Distinct::new)
+              .cached();
+      long[] nextFingerprint = fingerprint(next);
+      stars.close();
       stars = next;
-      if (nextFingerprint.equals(fingerprint)) {
-        return result(edges, stars);
+      if (Arrays.equals(nextFingerprint, fingerprint)) {
+        return stars;
       }
       fingerprint = nextFingerprint;
     }
@@ -65,137 +64,152 @@ final class ConnectedComponents {
             + " rounds; report a defect");
   }
 
-  private static CachedRows result(Dataset<Row> edges, JavaPairRDD<Long, Long> stars) {
-    CachedRows result =
-        new CachedRows(
-            edges
-                .sparkSession()
-                .createDataFrame(stars.map(e -> RowFactory.create(e._1(), e._2())), SCHEMA));
-    result.count();
-    stars.unpersist(false);
-    return result;
-  }
-
-  private static Tuple2<Long, Long> bigger(long a, long b) {
-    return new Tuple2<>(Math.max(a, b), Math.min(a, b));
-  }
-
-  /** Hangs every larger neighbour of a node on the smallest of the node and its neighbours. */
-  private static JavaPairRDD<Long, Long> largeStar(JavaPairRDD<Long, Long> edges) {
-    return byNode(
-        edges.flatMapToPair(edge -> List.of(edge, edge.swap()).iterator()), LargeStar::new);
-  }
-
-  /** Hangs a node and all its smaller neighbours on the smallest of them. */
-  private static JavaPairRDD<Long, Long> smallStar(JavaPairRDD<Long, Long> edges) {
-    return byNode(edges, SmallStar::new);
-  }
-
-  private static JavaPairRDD<Long, Long> distinct(JavaPairRDD<Long, Long> edges) {
-    return byNode(edges, Each::new).persist(StorageLevel.MEMORY_AND_DISK_SER());
-  }
-
-  private static JavaPairRDD<Long, Long> byNode(JavaPairRDD<Long, Long> edges, StarFactory star) {
-    int partitions = Math.max(1, edges.getNumPartitions());
-    return edges
-        .mapToPair(edge -> new Tuple2<>(edge, (Object) null))
-        .repartitionAndSortWithinPartitions(new NodePartitioner(partitions), new EdgeOrder())
-        .mapPartitionsToPair(sorted -> new Expansion<>(sorted, star.get()));
-  }
-
   /** Equal for equal edge sets, and for others with a chance of about 2^-64. */
-  private static Tuple2<Long, Long> fingerprint(JavaPairRDD<Long, Long> edges) {
-    return edges.aggregate(
-        new Tuple2<>(0L, 0L),
-        (sum, e) ->
-            new Tuple2<>(sum._1() + 1, sum._2() + Shingles.mix(Shingles.mix(e._1()) + e._2())),
-        (a, b) -> new Tuple2<>(a._1() + b._1(), a._2() + b._2()));
+  private static long[] fingerprint(Entries edges) {
+    return edges.totals(
+        2,
+        0,
+        (entries, sums) ->
+            entries.forEachRemaining(
+                e -> {
+                  sums[0]++;
+                  sums[1] += Shingles.mix(Shingles.mix(e.first()) + e.second());
+                }));
   }
 
-  private static final class NodePartitioner extends Partitioner {
-    private final int partitions;
+  /** Edges without loops, the bigger node first. */
+  private static final class Bigger extends Step<Entry> {
+    private final Iterator<Entry> edges;
 
-    NodePartitioner(int partitions) {
-      this.partitions = partitions;
+    Bigger(Iterator<Entry> edges) {
+      this.edges = edges;
     }
 
     @Override
-    public int numPartitions() {
-      return partitions;
-    }
-
-    @Override
-    public int getPartition(Object edge) {
-      long node = (Long) ((Tuple2<?, ?>) edge)._1();
-      return Math.floorMod(Shingles.mix(node), partitions);
-    }
-  }
-
-  private static final class EdgeOrder implements Comparator<Tuple2<Long, Long>>, Serializable {
-    @Override
-    public int compare(Tuple2<Long, Long> a, Tuple2<Long, Long> b) {
-      int byNode = Long.compare(a._1(), b._1());
-      return byNode != 0 ? byNode : Long.compare(a._2(), b._2());
+    protected boolean advance() {
+      if (!edges.hasNext()) {
+        return false;
+      }
+      Entry e = edges.next();
+      if (e.first() != e.second()) {
+        emit(new Entry(Math.max(e.first(), e.second()), Math.min(e.first(), e.second())));
+      }
+      return true;
     }
   }
 
-  private interface StarFactory extends Supplier<Star>, Serializable {}
+  private static final class BothWays extends Step<Entry> {
+    private final Iterator<Entry> edges;
 
-  /** Edges (node, neighbour) arrive sorted; the first of a node holds its smallest neighbour. */
-  private abstract static class Star
-      implements BiConsumer<Tuple2<Tuple2<Long, Long>, Object>, Consumer<Tuple2<Long, Long>>> {
-    private boolean started;
-    private long node;
-    private long previous;
+    BothWays(Iterator<Entry> edges) {
+      this.edges = edges;
+    }
+
+    @Override
+    protected boolean advance() {
+      if (!edges.hasNext()) {
+        return false;
+      }
+      Entry e = edges.next();
+      emit(e);
+      emit(new Entry(e.second(), e.first()));
+      return true;
+    }
+  }
+
+  /**
+   * Edges (node, neighbour), sorted, so that the first of a node holds its smallest neighbour.
+   * Large: hangs every larger neighbour on the smallest of the node and its neighbours. Small, with
+   * smaller neighbours only: hangs the node and all its neighbours on the smallest of them.
+   */
+  private static final class Star extends Step<Entry> {
+    private final Iterator<Entry> edges;
+    private final boolean large;
+    private Entry previous;
     private long smallest;
 
+    Star(Iterator<Entry> edges, boolean large) {
+      this.edges = edges;
+      this.large = large;
+    }
+
     @Override
-    public final void accept(
-        Tuple2<Tuple2<Long, Long>, Object> sorted, Consumer<Tuple2<Long, Long>> out) {
-      Tuple2<Long, Long> edge = sorted._1();
-      long neighbour = edge._2();
-      boolean first = !started || edge._1() != node;
+    protected boolean advance() {
+      if (!edges.hasNext()) {
+        return false;
+      }
+      Entry e = edges.next();
+      boolean first = previous == null || previous.first() != e.first();
       if (first) {
-        started = true;
-        node = edge._1();
-        smallest = Math.min(node, neighbour);
-      } else if (neighbour == previous) {
-        return;
+        smallest = Math.min(e.first(), e.second());
+      } else if (previous.second() == e.second()) {
+        return true;
       }
-      previous = neighbour;
-      hang(edge, smallest, first, out);
-    }
-
-    /**
-     * @param first whether this is the node's first neighbour
-     */
-    abstract void hang(
-        Tuple2<Long, Long> edge, long smallest, boolean first, Consumer<Tuple2<Long, Long>> out);
-  }
-
-  private static final class LargeStar extends Star {
-    @Override
-    void hang(
-        Tuple2<Long, Long> e, long smallest, boolean first, Consumer<Tuple2<Long, Long>> out) {
-      if (e._2() > e._1()) {
-        out.accept(new Tuple2<>(e._2(), smallest));
+      previous = e;
+      if (!large) {
+        emit(new Entry(first ? e.first() : e.second(), smallest));
+      } else if (e.second() > e.first()) {
+        emit(new Entry(e.second(), smallest));
       }
+      return true;
     }
   }
 
-  private static final class SmallStar extends Star {
-    @Override
-    void hang(
-        Tuple2<Long, Long> e, long smallest, boolean first, Consumer<Tuple2<Long, Long>> out) {
-      out.accept(new Tuple2<>(first ? e._1() : e._2(), smallest));
-    }
-  }
+  /** The components of one partition's edges, by union-find. */
+  private static final class Contracted {
+    private long[] ends = new long[1024];
+    private int count;
+    private long[] nodes;
+    private int[] parents;
 
-  private static final class Each extends Star {
-    @Override
-    void hang(
-        Tuple2<Long, Long> e, long smallest, boolean first, Consumer<Tuple2<Long, Long>> out) {
-      out.accept(e);
+    static Iterator<Entry> of(Iterator<Entry> edges) {
+      Contracted contracted = new Contracted();
+      edges.forEachRemaining(contracted::add);
+      return contracted.stars();
+    }
+
+    private void add(Entry edge) {
+      if (count + 2 > ends.length) {
+        ends = Arrays.copyOf(ends, 2 * ends.length);
+      }
+      ends[count++] = edge.first();
+      ends[count++] = edge.second();
+    }
+
+    private Iterator<Entry> stars() {
+      nodes = Arrays.stream(ends, 0, count).sorted().distinct().toArray();
+      parents = new int[nodes.length];
+      Arrays.setAll(parents, i -> i);
+      for (int i = 0; i < count; i += 2) {
+        int a = root(Arrays.binarySearch(nodes, ends[i]));
+        int b = root(Arrays.binarySearch(nodes, ends[i + 1]));
+        parents[Math.max(a, b)] = Math.min(a, b);
+      }
+      return new Step<>() {
+        private int at;
+
+        @Override
+        protected boolean advance() {
+          if (at == nodes.length) {
+            return false;
+          }
+          int root = root(at);
+          if (root != at) {
+            emit(new Entry(nodes[at], nodes[root]));
+          }
+          at++;
+          return true;
+        }
+      };
+    }
+
+    private int root(int node) {
+      int at = node;
+      while (parents[at] != at) {
+        parents[at] = parents[parents[at]];
+        at = parents[at];
+      }
+      return at;
     }
   }
 }

@@ -10,44 +10,88 @@ import java.util.List;
  * @param shingleUnits units (a Han character, a Latin word) per shingle, 1 to 100
  * @param bands LSH bands, 1 to 1000
  * @param rowsPerBand MinHash values per band, 1 to 100
+ * @param diagonalBands further bands made of the same values, 0 to {@code bands}; see {@link
+ *     LshBands}
  * @param minimumSimilarity exact Jaccard similarity from which two documents are near duplicates,
  *     above 0 and at most 1
  * @param bucketWindow a bucket of up to this many members plus one is compared in full, 1 to 10,000
- * @param sourcePriority sources to prefer among texts of equal length, most preferred first; a
- *     source that is not named comes after all that are
+ * @param survivor what decides which document of a cluster stays, most important first
+ * @param sourcePriority sources to prefer, most preferred first; a source that is not named comes
+ *     after all that are
+ * @param dateField field of {@code meta} that {@link Survivor#EARLIEST} compares
  */
 public record DedupConfig(
     int shingleUnits,
     int bands,
     int rowsPerBand,
+    int diagonalBands,
     double minimumSimilarity,
     int bucketWindow,
-    List<String> sourcePriority)
+    List<Survivor> survivor,
+    List<String> sourcePriority,
+    String dateField)
     implements Serializable {
+
+  /** A reason to prefer a document of a cluster. */
+  public enum Survivor {
+    /** The one of most code points. */
+    LONGEST,
+    /** The one whose source comes first in {@link DedupConfig#sourcePriority}. */
+    SOURCE,
+    /**
+     * The one with the smallest {@link DedupConfig#dateField}, compared as text, as fits ISO dates;
+     * those without come last.
+     */
+    EARLIEST
+  }
+
   public DedupConfig {
-    check("shingle-units", shingleUnits, 100);
-    check("bands", bands, 1000);
-    check("rows-per-band", rowsPerBand, 100);
-    check("bucket-window", bucketWindow, 10_000);
+    check("shingle-units", shingleUnits, 1, 100);
+    check("bands", bands, 1, 1000);
+    check("rows-per-band", rowsPerBand, 1, 100);
+    check("diagonal-bands", diagonalBands, 0, bands);
+    check("bucket-window", bucketWindow, 1, 10_000);
     if (!(minimumSimilarity > 0 && minimumSimilarity <= 1)) {
       throw new IllegalArgumentException(
           "dedup.minimum-similarity: got "
               + minimumSimilarity
               + ", wanted a Jaccard similarity above 0 and at most 1, such as 0.7");
     }
+    survivor = List.copyOf(survivor);
+    once("survivor", survivor, "rule");
     sourcePriority = List.copyOf(sourcePriority);
-    if (new HashSet<>(sourcePriority).size() < sourcePriority.size()) {
+    once("source-priority", sourcePriority, "source");
+    if (survivor.contains(Survivor.EARLIEST) && dateField.isBlank()) {
       throw new IllegalArgumentException(
-          "dedup.source-priority: got "
-              + sourcePriority
-              + ", wanted each source once; remove the second mention");
+          "dedup.date-field: got nothing, wanted the field of meta that tells what is earliest;"
+              + " set it or take earliest out of dedup.survivor");
     }
   }
 
-  private static void check(String key, int value, int maximum) {
-    if (value < 1 || value > maximum) {
+  private static void once(String key, List<?> values, String what) {
+    if (new HashSet<>(values).size() < values.size()) {
       throw new IllegalArgumentException(
-          "dedup." + key + ": got " + value + ", wanted a number from 1 to " + maximum);
+          "dedup."
+              + key
+              + ": got "
+              + values
+              + ", wanted each "
+              + what
+              + " once; remove the second mention");
+    }
+  }
+
+  private static void check(String key, int value, int minimum, int maximum) {
+    if (value < minimum || value > maximum) {
+      throw new IllegalArgumentException(
+          "dedup."
+              + key
+              + ": got "
+              + value
+              + ", wanted a number from "
+              + minimum
+              + " to "
+              + maximum);
     }
   }
 }

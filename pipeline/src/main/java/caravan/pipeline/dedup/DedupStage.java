@@ -1,37 +1,15 @@
 package caravan.pipeline.dedup;
 
-import static org.apache.spark.sql.functions.coalesce;
-import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.count;
-import static org.apache.spark.sql.functions.first;
-import static org.apache.spark.sql.functions.format_string;
-import static org.apache.spark.sql.functions.length;
-import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.map;
-import static org.apache.spark.sql.functions.max;
-import static org.apache.spark.sql.functions.min;
-import static org.apache.spark.sql.functions.negate;
-import static org.apache.spark.sql.functions.row_number;
-import static org.apache.spark.sql.functions.struct;
-import static org.apache.spark.sql.functions.sum;
-import static org.apache.spark.sql.functions.udf;
-import static org.apache.spark.sql.functions.when;
-
-import caravan.pipeline.Documents;
+import caravan.pipeline.ChainedDocuments;
+import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Stage;
-import java.util.ArrayList;
+import caravan.pipeline.Tagged;
 import java.util.Collections;
-import java.util.List;
+import java.util.Iterator;
 import java.util.Map;
 import java.util.TreeMap;
-import org.apache.spark.sql.Column;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.api.java.UDF1;
-import org.apache.spark.sql.expressions.UserDefinedFunction;
-import org.apache.spark.sql.expressions.Window;
-import org.apache.spark.sql.expressions.WindowSpec;
-import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaRDD;
 
 /**
  * Drops exact and near duplicates. Texts equal up to white space are exact duplicates ({@link
@@ -40,11 +18,13 @@ import org.apache.spark.sql.types.DataTypes;
  * are clusters: a document can fall to a chain of near duplicates, as the similarity in its detail
  * then shows.
  *
- * <p>One document of each cluster stays: the longest in code points; among equals the one whose
- * source comes first in {@code source-priority}; then the smallest id, source and path. The detail
- * of each dropped document names that survivor and the exact similarity to it. A copy of a text
- * that is itself a near duplicate of the survivor counts as {@code near_duplicate}: the reason says
- * how the document relates to what stayed.
+ * <p>One document of each cluster stays: the best by {@code dedup.survivor}; among equals the
+ * smallest id, source and path. The detail of each dropped document names that survivor and the
+ * exact similarity to it. A copy of a text that is itself a near duplicate of the survivor counts
+ * as {@code near_duplicate}: the reason says how the document relates to what stayed.
+ *
+ * <p>The corpus is read three times: for keys, preferences and buckets; the shingles of candidates
+ * alone; and to be written. Texts never cross the network; shuffles carry packed {@link Entries}.
  *
  * <p>The result depends on the documents, the configuration and the seed alone, never on
  * partitioning or order.
@@ -54,8 +34,8 @@ public final class DedupStage implements Stage {
   public static final String NEAR_DUPLICATE = "near_duplicate";
 
   private final DedupConfig config;
+  private final long seed;
   private final NearDuplicates near;
-  private final UserDefinedFunction key = udf(new Keys(), DataTypes.LongType);
   private final Map<String, Long> counts = new TreeMap<>();
 
   /**
@@ -63,7 +43,8 @@ public final class DedupStage implements Stage {
    */
   public DedupStage(DedupConfig config, long seed) {
     this.config = config;
-    this.near = new NearDuplicates(config, seed);
+    this.seed = seed;
+    this.near = new NearDuplicates(config);
   }
 
   @Override
@@ -71,153 +52,163 @@ public final class DedupStage implements Stage {
     return "dedup";
   }
 
-  @Override
-  public Dataset<Row> apply(Dataset<Row> documents) {
-    try (CachedRows texts = new CachedRows(distinctTexts(documents));
-        CachedRows candidates = new CachedRows(near.candidates(texts.rows()))) {
-      counts.put("candidate_pairs", candidates.count());
-      Dataset<Row> keyedTexts = documents.select(key.apply(col("text")).as("key"), col("text"));
-      try (CachedRows sets = new CachedRows(near.shingleSets(keyedTexts, candidates));
-          CachedRows edges = new CachedRows(similarPairs(candidates, sets.rows()));
-          CachedRows components = ConnectedComponents.of(edges.rows());
-          CachedRows clusters = new CachedRows(clusters(texts.rows(), components.rows()));
-          CachedRows fallen = new CachedRows(fallen(clusters.rows()))) {
-        // Stays cached for the caller, who runs what is returned.
-        CachedRows verdicts = new CachedRows(verdicts(fallen, sets.rows()));
-        counts.put("near_duplicate_pairs", edges.count());
-        counts.put("near_duplicate_texts", verdicts.count());
-        countClusters(clusters.rows());
-        return tagged(documents, verdicts.rows());
-      }
-    }
-  }
-
-  private Dataset<Row> similarPairs(CachedRows candidates, Dataset<Row> sets) {
-    return near.similarities(candidates, sets)
-        .filter(col("similarity").geq(config.minimumSimilarity()));
-  }
-
-  /** Counts of the last {@link #apply}: pairs compared, pairs and texts found similar, clusters. */
+  /**
+   * Counts of the last {@link #apply}: pairs compared, pairs and texts found similar, clusters; and
+   * how far chains drift: the least similarity of a near duplicate to what stayed, in thousandths.
+   */
   @Override
   public Map<String, Long> counts() {
     return Collections.unmodifiableMap(counts);
   }
 
-  /** Rows (key, buckets, best: struct in order of preference, copies), one for each text. */
-  private Dataset<Row> distinctTexts(Dataset<Row> documents) {
-    return documents
-        .select(
-            key.apply(col("text")).as("key"),
-            near.buckets(col("text")).as("buckets"),
-            struct(preference()).as("best"))
-        .groupBy("key")
-        .agg(first("buckets").as("buckets"), min("best").as("best"), count(lit(1)).as("copies"));
+  @Override
+  public JavaRDD<Tagged> apply(JavaRDD<DocumentIterator> documents) {
+    Entries verdicts = verdicts(documents);
+    return documents.zipPartitions(
+        verdicts.blocks(),
+        (parts, blocks) ->
+            Verdicts.tagged(
+                TaskContext.getPartitionId(), ChainedDocuments.of(parts), Blocks.entries(blocks)));
   }
 
-  /** What decides who stays, in ascending order. */
-  private Column[] preference() {
-    Column rank = lit(config.sourcePriority().size());
-    for (int place = config.sourcePriority().size() - 1; place >= 0; place--) {
-      String source = config.sourcePriority().get(place);
-      rank = when(col("source").equalTo(source), lit(place)).otherwise(rank);
-    }
-    return new Column[] {
-      negate(length(col("text"))).as("length"),
-      rank.as("rank"),
-      col("id"),
-      col("source"),
-      col("path")
-    };
-  }
-
-  /** Rows (key, place, survivor: struct, size): the texts of clusters of two documents or more. */
-  private static Dataset<Row> clusters(Dataset<Row> texts, Dataset<Row> components) {
-    WindowSpec cluster = Window.partitionBy("root");
-    WindowSpec ranked = cluster.orderBy("best", "key");
-    return texts
-        .join(components, texts.col("key").equalTo(components.col("node")), "left")
-        .withColumn("root", coalesce(col("smaller"), col("key")))
-        .select(
-            col("key"),
-            row_number().over(ranked).as("place"),
-            first(struct(col("key"), col("best.id").as("id"))).over(ranked).as("survivor"),
-            sum("copies").over(cluster).as("size"))
-        .filter(col("size").gt(1));
-  }
-
-  /** Rows (a: key, b: the survivor's key, survivor: its id): texts that are dropped for another. */
-  private static Dataset<Row> fallen(Dataset<Row> clusters) {
-    return clusters
-        .filter(col("place").gt(1))
-        .select(col("key").as("a"), col("survivor.key").as("b"), col("survivor.id").as("survivor"));
-  }
-
-  /** Rows (fallen: key, survivor: id, similarity). */
-  private Dataset<Row> verdicts(CachedRows fallen, Dataset<Row> sets) {
-    Dataset<Row> similarities = near.similarities(fallen, sets).select("a", "similarity");
-    return fallen
-        .rows()
-        .join(similarities, "a")
-        .select(col("a").as("fallen"), col("survivor"), col("similarity"));
-  }
-
-  private void countClusters(Dataset<Row> clusters) {
-    Row sums =
-        clusters
-            .filter(col("place").equalTo(1))
-            .agg(count(lit(1)), coalesce(sum("size"), lit(0L)), coalesce(max("size"), lit(0L)))
-            .first();
-    counts.put("clusters", sums.getLong(0));
-    counts.put("documents_in_clusters", sums.getLong(1));
-    counts.put("largest_cluster", sums.getLong(2));
-  }
-
-  private Dataset<Row> tagged(Dataset<Row> documents, Dataset<Row> verdicts) {
-    WindowSpec copies = Window.partitionBy("key").orderBy("best", "text");
-    Column isNear = col("survivor").isNotNull();
-    Column isCopy = col("place").gt(1);
-    List<Column> columns = new ArrayList<>();
-    for (String name : Documents.SCHEMA.fieldNames()) {
-      columns.add(col(name));
-    }
-    columns.add(
-        when(isNear, NEAR_DUPLICATE)
-            .when(isCopy, EXACT_DUPLICATE)
-            .otherwise(Documents.KEPT)
-            .as("reason"));
-    columns.add(
-        when(
-                isNear,
-                format_string(
-                    "near duplicate of %s, Jaccard %.3f", col("survivor"), col("similarity")))
-            .when(isCopy, format_string("same text as %s, Jaccard 1.000", col("firstId")))
-            .otherwise("")
-            .as("detail"));
-    columns.add(length(col("text")).cast("long").as("inputCharacters"));
-    columns.add(map().cast("map<string,bigint>").as("edits"));
-    Dataset<Row> keyed =
-        documents
-            .withColumn("key", key.apply(col("text")))
-            .withColumn("best", struct(preference()));
-    return keyed
-        .join(verdicts, col("key").equalTo(col("fallen")), "left")
-        .withColumn("place", row_number().over(copies))
-        .withColumn("firstId", first("id").over(copies))
-        .select(columns.toArray(Column[]::new));
-  }
-
-  /**
-   * Text to {@link TextKey}. Spark gives each task a copy of its own, so the buffer may be kept.
-   */
-  private static final class Keys implements UDF1<String, Long> {
-    private transient TextKey key;
-
-    @Override
-    public Long call(String text) {
-      if (key == null) {
-        key = new TextKey();
+  private Entries verdicts(JavaRDD<DocumentIterator> documents) {
+    try (Entries texts = texts(documents).cached()) {
+      long[] sums = texts.totals(3, 1, (entries, totals) -> countTexts(entries, totals));
+      try (Entries candidates = near.candidates(texts, sums[0]).cached()) {
+        long pairs = candidates.count();
+        counts.put("candidate_pairs", pairs);
+        int partitions = Entries.partitions(pairs * 2 * Entry.HEADER_BYTES);
+        try (Entries edges = edges(candidates, pairs, texts, documents, partitions).cached()) {
+          return verdicts(documents, texts, sums, edges, partitions);
+        }
       }
-      return key.of(text);
+    }
+  }
+
+  /** (key, 0, {@link TextEntry}) of every document, the best of a key first. */
+  private Entries texts(JavaRDD<DocumentIterator> documents) {
+    DedupConfig config = this.config;
+    long seed = this.seed;
+    int read = documents.getNumPartitions();
+    int partitions = Math.max(Math.min(read, documents.context().defaultParallelism()), read / 4);
+    return Entries.of(
+            documents.mapPartitions(
+                parts ->
+                    new TextScan(
+                        TaskContext.getPartitionId(), ChainedDocuments.of(parts), config, seed)))
+        .sorted(partitions, Route.HASH);
+  }
+
+  /** Different texts; those with copies; documents of those; and the most copies of one. */
+  private static void countTexts(Iterator<Entry> entries, long[] totals) {
+    for (Cursor texts = new Cursor(entries); !texts.ended(); ) {
+      long key = texts.head().first();
+      long copies = 0;
+      for (; texts.at(key); texts.take()) {
+        copies++;
+      }
+      totals[0]++;
+      totals[1] += copies > 1 ? 1 : 0;
+      totals[2] += copies > 1 ? copies : 0;
+      totals[3] = Math.max(totals[3], copies);
+    }
+  }
+
+  /** (a, b, similarity) of the pairs that are similar enough. */
+  private Entries edges(
+      Entries candidates,
+      long count,
+      Entries texts,
+      JavaRDD<DocumentIterator> documents,
+      int partitions) {
+    double minimum = config.minimumSimilarity();
+    return near.similarities(candidates, count, texts, documents, partitions)
+        .filter(pair -> Double.longBitsToDouble(Entry.getLong(pair.payload(), 0)) >= minimum);
+  }
+
+  private Entries verdicts(
+      JavaRDD<DocumentIterator> documents,
+      Entries texts,
+      long[] sums,
+      Entries edges,
+      int partitions) {
+    long edgeCount = edges.count();
+    counts.put("near_duplicate_pairs", edgeCount);
+    try (Entries components = ConnectedComponents.of(edges, edgeCount);
+        Entries members = Clusters.members(components, edgeCount, texts).cached()) {
+      countClusters(members, sums);
+      try (Entries near = fallen(documents, texts, members, edges, partitions).cached()) {
+        countFallen(near);
+        Entries verdicts =
+            texts
+                .merge(near.sorted(texts.partitionCount(), Route.HASH), Verdicts::of)
+                .sorted(documents.getNumPartitions(), Route.DOCUMENT)
+                .cached();
+        verdicts.count(); // computed while what it is made of is still cached
+        return verdicts;
+      }
+    }
+  }
+
+  /** (key that falls, similarity to what stays, the id of that). */
+  private Entries fallen(
+      JavaRDD<DocumentIterator> documents,
+      Entries texts,
+      Entries members,
+      Entries edges,
+      int partitions) {
+    Entries fallen = members.map(Clusters::fallen).sorted(partitions, Route.HASH);
+    Entries known = fallen.merge(edges, (a, b) -> Clusters.compared(a, b, true));
+    try (Entries others = fallen.merge(edges, (a, b) -> Clusters.compared(a, b, false)).cached()) {
+      long count = others.count();
+      if (count == 0) {
+        return known;
+      }
+      Entries similarities = near.similarities(others, count, texts, documents, partitions);
+      return known.union(others.merge(similarities, (a, b) -> Clusters.compared(a, b, true)));
+    }
+  }
+
+  private void countClusters(Entries members, long[] sums) {
+    long[] totals =
+        members.totals(
+            4,
+            1,
+            (entries, t) -> {
+              for (Cursor cursor = new Cursor(entries); !cursor.ended(); ) {
+                long root = cursor.head().first();
+                long size = 0;
+                while (cursor.at(root)) {
+                  long copies = Clusters.copies(cursor.take());
+                  size += copies;
+                  t[2] += copies > 1 ? 1 : 0;
+                  t[3] += copies > 1 ? copies : 0;
+                }
+                t[0]++;
+                t[1] += size;
+                t[4] = Math.max(t[4], size);
+              }
+            });
+    counts.put("clusters", totals[0] + sums[1] - totals[2]);
+    counts.put("documents_in_clusters", totals[1] + sums[2] - totals[3]);
+    counts.put("largest_cluster", Math.max(totals[4], sums[1] > 0 ? sums[3] : 0));
+  }
+
+  private void countFallen(Entries near) {
+    long[] totals =
+        near.totals(
+            1,
+            1,
+            (entries, t) ->
+                entries.forEachRemaining(
+                    text -> {
+                      double similarity = Double.longBitsToDouble(text.second());
+                      t[0]++;
+                      t[1] = Math.max(t[1], Math.round(1000 * (1 - similarity)));
+                    }));
+    counts.put("near_duplicate_texts", totals[0]);
+    if (totals[0] > 0) {
+      counts.put("least_similarity_thousandths", 1000 - totals[1]);
     }
   }
 }

@@ -5,15 +5,30 @@ package caravan.pipeline.dedup;
  * Datasets", section 3.4): a signature is cut into bands, and two documents are candidates when all
  * rows of at least one band agree.
  *
+ * <p>Diagonal bands reuse the values: diagonal {@code d} takes row {@code r} of band {@code d + 3r}
+ * (modulo {@code bands}). No two diagonals share a value, and a diagonal shares at most one with a
+ * band, so that they find most of what as many bands of new values would, for no more hashing.
+ *
  * @param bands number of bands, at least 1
  * @param rows signature positions per band, at least 1
+ * @param diagonals number of diagonal bands, 0 to {@code bands}
  */
-public record LshBands(int bands, int rows) {
+public record LshBands(int bands, int rows, int diagonals) {
+  private static final int STRIDE = 3;
+
   public LshBands {
     if (bands < 1 || rows < 1) {
       throw new IllegalArgumentException(
           "LSH bands: got " + bands + " bands of " + rows + " rows, wanted at least 1 of each");
     }
+    if (diagonals < 0 || diagonals > bands) {
+      throw new IllegalArgumentException(
+          "LSH bands: got " + diagonals + " diagonal bands, wanted 0 to " + bands);
+    }
+  }
+
+  public LshBands(int bands, int rows) {
+    this(bands, rows, 0);
   }
 
   /** Signature length that the bands cover. */
@@ -21,22 +36,28 @@ public record LshBands(int bands, int rows) {
     return bands * rows;
   }
 
+  /** Buckets that a signature falls into. */
+  public int buckets() {
+    return bands + diagonals;
+  }
+
   /**
    * The bucket that a signature falls into in one band. Buckets of different bands do not meet. Two
    * signatures that differ in the band share a bucket with probability 2^-64.
    *
-   * @param band 0 to {@code bands - 1}
+   * @param band 0 to {@code buckets() - 1}; from {@code bands} on the diagonals
    */
   public long bucket(int[] signature, int band) {
     long hash = Shingles.mix(band + 1);
     for (int row = 0; row < rows; row++) {
-      hash = Shingles.mix(hash ^ signature[band * rows + row]) * 0x9E3779B97F4A7C15L;
+      int of = band < bands ? band : (int) ((band - bands + (long) STRIDE * row) % bands);
+      hash = Shingles.mix(hash ^ signature[of * rows + row]) * 0x9E3779B97F4A7C15L;
     }
     return hash;
   }
 
   /**
-   * Probability that two sets share a bucket.
+   * Probability that two sets share a bucket of the bands proper; diagonals come on top.
    *
    * @param similarity their Jaccard similarity, 0 to 1
    */

@@ -1,242 +1,261 @@
 package caravan.pipeline.dedup;
 
-import static org.apache.spark.sql.functions.broadcast;
-import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.udf;
-
+import caravan.pipeline.ChainedDocuments;
+import caravan.pipeline.DocumentIterator;
 import java.io.Serializable;
-import java.nio.ByteBuffer;
-import java.util.List;
-import java.util.function.BiConsumer;
-import java.util.function.Consumer;
-import java.util.stream.LongStream;
-import org.apache.spark.api.java.function.FlatMapFunction;
-import org.apache.spark.api.java.function.MapPartitionsFunction;
-import org.apache.spark.sql.Column;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoder;
-import org.apache.spark.sql.Encoders;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.api.java.UDF1;
-import org.apache.spark.sql.expressions.UserDefinedFunction;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
+import java.util.Iterator;
+import org.apache.spark.api.java.JavaRDD;
 
 /**
  * Finds pairs of similar texts: MinHash bands propose them, the exact Jaccard similarity of their
  * shingle sets decides. Texts are named by their {@link TextKey}.
  */
 final class NearDuplicates implements Serializable {
-  /** Up to this many pairs (32 MB of keys) go to every executor; else all texts go to the pairs. */
-  private static final long BROADCAST_PAIRS = 2_000_000;
-
-  private static final Encoder<Row> MEMBER = Encoders.row(longs("bucket", "key"));
-  private static final Encoder<Row> PAIR = Encoders.row(longs("a", "b"));
-  private static final Encoder<Row> END = Encoders.row(longs("a", "b", "key"));
-  private static final Encoder<Row> SIMILARITY =
-      Encoders.row(longs("a", "b").add("similarity", DataTypes.DoubleType, false));
-  private static final Encoder<Row> SET =
-      Encoders.row(longs("key").add("set", DataTypes.BinaryType, false));
+  /** Guess of what a shingle set takes, for the number of partitions; a wrong one costs disk. */
+  private static final long SET_BYTES = 8192;
 
   private final DedupConfig config;
-  private final UserDefinedFunction buckets;
 
-  NearDuplicates(DedupConfig config, long seed) {
+  NearDuplicates(DedupConfig config) {
     this.config = config;
-    this.buckets = udf(new Buckets(config, seed), DataTypes.BinaryType);
-  }
-
-  /** The text's LSH buckets, 8 bytes each; none for a text without shingles. */
-  Column buckets(Column text) {
-    return buckets.apply(text);
   }
 
   /**
-   * @param texts rows with key: long and buckets: binary
-   * @return rows (a: long, b: long), a below b, each pair once
+   * @param texts (key, 0, {@link TextEntry}), sorted; the first of each key counts
+   * @param count number of different keys
+   * @return (a, b), a below b, each pair once, sorted
    */
-  Dataset<Row> candidates(Dataset<Row> texts) {
+  Entries candidates(Entries texts, long count) {
     int width = config.bucketWindow();
-    FlatMapFunction<Row, Row> members =
-        text -> {
-          long key = text.getLong(0);
-          return LongStream.of(unpack(text.getAs(1)))
-              .mapToObj(bucket -> RowFactory.create(bucket, key))
-              .iterator();
-        };
-    MapPartitionsFunction<Row, Row> pairs = rows -> new Expansion<>(rows, new Pairs(width));
+    long members = count * (config.bands() + config.diagonalBands());
+    int partitions = Entries.partitions(members * Entry.HEADER_BYTES);
     return texts
-        .select("key", "buckets")
-        .flatMap(members, MEMBER)
-        .repartition(col("bucket"))
-        .sortWithinPartitions("bucket", "key")
-        .mapPartitions(pairs, PAIR)
-        .distinct();
+        .map(Members::new)
+        .sorted(partitions, Route.HASH)
+        .map(sorted -> new Pairs(sorted, width))
+        .sorted(partitions, Route.HASH)
+        .map(Distinct::new);
   }
 
   /**
-   * @param keyedTexts rows (key: long, text: string)
-   * @param pairs rows (a: long, b: long)
-   * @return rows (key: long, set: binary), one for each key that some pair names
+   * The exact Jaccard similarity of pairs. Reads again the texts that the pairs name, and only
+   * those.
+   *
+   * @param pairs (a, b), each once, sorted
+   * @param count their number
+   * @param texts as above
+   * @return (a, b, similarity's bits), partitioned like the pairs where {@code partitions} is
    */
-  Dataset<Row> shingleSets(Dataset<Row> keyedTexts, CachedRows pairs) {
-    Dataset<Row> named =
-        pairs
-            .rows()
-            .select(col("a").as("key"))
-            .union(pairs.rows().select(col("b").as("key")))
-            .distinct();
+  Entries similarities(
+      Entries pairs,
+      long count,
+      Entries texts,
+      JavaRDD<DocumentIterator> documents,
+      int partitions) {
     int units = config.shingleUnits();
-    MapPartitionsFunction<Row, Row> sets = rows -> new Expansion<>(rows, new Sets(units));
-    return keyedTexts
-        .join(small(pairs, named), keyedTexts.col("key").equalTo(named.col("key")), "left_semi")
-        .repartition(col("key"))
-        .sortWithinPartitions("key")
-        .mapPartitions(sets, SET);
+    Entries wanted =
+        pairs
+            .map(Ends::new)
+            .sorted(texts.partitionCount(), Route.HASH)
+            .merge(texts, Located::new)
+            .sorted(documents.getNumPartitions(), Route.DOCUMENT);
+    JavaRDD<Entry> sets =
+        documents.zipPartitions(
+            wanted.blocks(),
+            (parts, blocks) -> new Sets(ChainedDocuments.of(parts), Blocks.entries(blocks), units));
+    return Entries.of(sets)
+        .sorted(Math.max(partitions, Entries.partitions(2 * count * SET_BYTES)), Route.HASH)
+        .map(Jaccards::new)
+        .sorted(partitions, Route.HASH);
   }
 
-  /**
-   * @param pairs rows that start with a: long and b: long, each pair once
-   * @param sets the shingle sets of all their keys
-   * @return the exact Jaccard similarity of each pair: rows (a: long, b: long, similarity: double)
-   */
-  Dataset<Row> similarities(CachedRows pairs, Dataset<Row> sets) {
-    FlatMapFunction<Row, Row> ends =
-        pair -> {
-          long a = pair.getLong(0);
-          long b = pair.getLong(1);
-          return List.of(RowFactory.create(a, b, a), RowFactory.create(a, b, b)).iterator();
-        };
-    MapPartitionsFunction<Row, Row> jaccards = rows -> new Expansion<>(rows, new Jaccards());
-    Dataset<Row> wanted = small(pairs, pairs.rows().flatMap(ends, END));
-    return sets.join(wanted, "key")
-        .select("a", "b", "set")
-        .repartition(col("a"), col("b"))
-        .sortWithinPartitions("a", "b")
-        .mapPartitions(jaccards, SIMILARITY);
-  }
+  /** Texts to members of buckets: (bucket, key). */
+  private static final class Members extends Step<Entry> {
+    private final Cursor texts;
 
-  /** Marks what was made of pairs for sending to every executor, when the pairs are few. */
-  private static Dataset<Row> small(CachedRows pairs, Dataset<Row> made) {
-    return pairs.count() <= BROADCAST_PAIRS ? broadcast(made) : made;
-  }
-
-  private static byte[] pack(long[] values) {
-    byte[] bytes = new byte[values.length * Long.BYTES];
-    ByteBuffer.wrap(bytes).asLongBuffer().put(values);
-    return bytes;
-  }
-
-  private static long[] unpack(byte[] bytes) {
-    long[] values = new long[bytes.length / Long.BYTES];
-    ByteBuffer.wrap(bytes).asLongBuffer().get(values);
-    return values;
-  }
-
-  private static StructType longs(String... names) {
-    StructType type = new StructType();
-    for (String name : names) {
-      type = type.add(name, DataTypes.LongType, false);
-    }
-    return type;
-  }
-
-  /** Text to packed buckets. Spark gives each task a copy of its own, so buffers may be kept. */
-  private static final class Buckets implements UDF1<String, byte[]> {
-    private final int shingleUnits;
-    private final int bandCount;
-    private final int rowsPerBand;
-    private final long seed;
-    private transient Shingles shingles;
-    private transient MinHash minHash;
-    private transient LshBands bands;
-    private transient int[] signature;
-
-    Buckets(DedupConfig config, long seed) {
-      this.shingleUnits = config.shingleUnits();
-      this.bandCount = config.bands();
-      this.rowsPerBand = config.rowsPerBand();
-      this.seed = seed;
+    Members(Iterator<Entry> texts) {
+      this.texts = new Cursor(texts);
     }
 
     @Override
-    public byte[] call(String text) {
-      if (shingles == null) {
-        bands = new LshBands(bandCount, rowsPerBand);
-        minHash = new MinHash(bands.permutations(), seed);
-        signature = new int[bands.permutations()];
-        shingles = new Shingles(shingleUnits);
+    protected boolean advance() {
+      if (texts.ended()) {
+        return false;
       }
-      int count = shingles.read(text);
-      if (count == 0) {
-        return new byte[0];
+      Entry text = texts.take();
+      for (long bucket : TextEntry.buckets(text.payload())) {
+        emit(new Entry(bucket, text.first()));
       }
-      minHash.sign(shingles.hashes(), count, signature);
-      long[] buckets = new long[bandCount];
-      for (int band = 0; band < bandCount; band++) {
-        buckets[band] = bands.bucket(signature, band);
+      while (texts.at(text.first())) {
+        texts.take();
       }
-      return pack(buckets);
+      return true;
     }
   }
 
-  /** Rows (bucket, key), sorted, to pairs. */
-  private static final class Pairs implements BiConsumer<Row, Consumer<Row>> {
+  /** Members of buckets, sorted, to pairs. */
+  private static final class Pairs extends Step<Entry> {
+    private final Iterator<Entry> members;
     private final BucketWindow window;
 
-    Pairs(int width) {
-      window = new BucketWindow(width);
+    Pairs(Iterator<Entry> members, int width) {
+      this.members = members;
+      this.window = new BucketWindow(width);
     }
 
     @Override
-    public void accept(Row member, Consumer<Row> out) {
-      long key = member.getLong(1);
-      int partners = window.accept(member.getLong(0), key);
+    protected boolean advance() {
+      if (!members.hasNext()) {
+        return false;
+      }
+      Entry member = members.next();
+      int partners = window.accept(member.first(), member.second());
       for (int i = 0; i < partners; i++) {
-        out.accept(RowFactory.create(window.partner(i), key));
+        emit(new Entry(window.partner(i), member.second()));
       }
+      return true;
     }
   }
 
-  /** Rows (key, text), sorted by key, to one shingle set per key. */
-  private static final class Sets implements BiConsumer<Row, Consumer<Row>> {
+  /** Each entry once. */
+  static final class Distinct extends Step<Entry> {
+    private final Iterator<Entry> sorted;
+    private Entry previous;
+
+    Distinct(Iterator<Entry> sorted) {
+      this.sorted = sorted;
+    }
+
+    @Override
+    protected boolean advance() {
+      if (!sorted.hasNext()) {
+        return false;
+      }
+      Entry entry = sorted.next();
+      if (previous == null || Entry.ORDER.compare(previous, entry) != 0) {
+        emit(entry);
+      }
+      previous = entry;
+      return true;
+    }
+  }
+
+  /** Pairs to whose shingles are wanted where: (key, a), each once. */
+  private static final class Ends extends Step<Entry> {
+    private final Iterator<Entry> pairs;
+    private Entry previous;
+
+    Ends(Iterator<Entry> pairs) {
+      this.pairs = pairs;
+    }
+
+    @Override
+    protected boolean advance() {
+      if (!pairs.hasNext()) {
+        return false;
+      }
+      Entry pair = pairs.next();
+      if (previous == null || previous.first() != pair.first()) {
+        emit(new Entry(pair.first(), pair.first()));
+      }
+      emit(new Entry(pair.second(), pair.first()));
+      previous = pair;
+      return true;
+    }
+  }
+
+  /** Keys to documents: (reference, a, key). */
+  private static final class Located extends Step<Entry> {
+    private final Iterator<Entry> wanted;
+    private final Cursor texts;
+
+    Located(Iterator<Entry> wanted, Iterator<Entry> texts) {
+      this.wanted = wanted;
+      this.texts = new Cursor(texts);
+    }
+
+    @Override
+    protected boolean advance() {
+      if (!wanted.hasNext()) {
+        return false;
+      }
+      Entry end = wanted.next();
+      texts.seek(end.first());
+      if (!texts.at(end.first())) {
+        throw new IllegalStateException("no text has the key " + end.first());
+      }
+      long ref = TextEntry.ref(texts.head().payload());
+      emit(new Entry(ref, end.second(), Entry.pack(end.first())));
+      return true;
+    }
+  }
+
+  /** The second reading: shingle sets, (a, a or key, set), own set first. */
+  private static final class Sets extends Step<Entry> {
+    private final DocumentIterator documents;
+    private final Cursor wanted;
     private final Shingles shingles;
-    private boolean started;
-    private long previous;
+    private long ordinal;
 
-    Sets(int shingleUnits) {
-      shingles = new Shingles(shingleUnits);
+    Sets(DocumentIterator documents, Iterator<Entry> wanted, int units) {
+      this.documents = documents;
+      this.wanted = new Cursor(wanted);
+      this.shingles = new Shingles(units);
     }
 
     @Override
-    public void accept(Row keyedText, Consumer<Row> out) {
-      long key = keyedText.getLong(0);
-      if (!started || key != previous) {
-        started = true;
-        previous = key;
-        out.accept(RowFactory.create(key, pack(shingles.set(keyedText.getString(1)))));
+    protected boolean advance() {
+      if (wanted.ended()) {
+        return false;
       }
+      long ref = wanted.head().first();
+      for (; ordinal < Route.ordinal(ref); ordinal++) {
+        documents.skip();
+      }
+      if (!documents.hasNext()) {
+        throw new IllegalStateException(
+            "a document is gone that was there at the first reading; the input changes while it is"
+                + " read: run again");
+      }
+      byte[] set = Entry.pack(shingles.set(documents.next().text()));
+      ordinal++;
+      while (wanted.at(ref)) {
+        Entry end = wanted.take();
+        long key = Entry.getLong(end.payload(), 0);
+        boolean own = key == end.second();
+        emit(new Entry(end.second(), own ? Long.MIN_VALUE : key, set));
+      }
+      return true;
     }
   }
 
-  /** Rows (a, b, set), sorted: two for each pair. */
-  private static final class Jaccards implements BiConsumer<Row, Consumer<Row>> {
-    private Row first;
+  /** Sets to similarities: a's own set comes before those of its partners. */
+  private static final class Jaccards extends Step<Entry> {
+    private final Iterator<Entry> sets;
+    private long a;
+    private long[] own;
+
+    Jaccards(Iterator<Entry> sets) {
+      this.sets = sets;
+    }
 
     @Override
-    public void accept(Row end, Consumer<Row> out) {
-      if (first == null) {
-        first = end;
-        return;
+    protected boolean advance() {
+      if (!sets.hasNext()) {
+        return false;
       }
-      if (first.getLong(0) != end.getLong(0) || first.getLong(1) != end.getLong(1)) {
-        throw new IllegalStateException(
-            "pair " + first.getLong(0) + ", " + first.getLong(1) + ": one shingle set, wanted two");
+      Entry set = sets.next();
+      if (set.second() == Long.MIN_VALUE) {
+        a = set.first();
+        own = Entry.unpack(set.payload());
+      } else {
+        if (own == null || set.first() != a) {
+          throw new IllegalStateException("text " + set.first() + ": its shingles are missing");
+        }
+        double similarity = Shingles.jaccard(own, Entry.unpack(set.payload()));
+        emit(new Entry(a, set.second(), Entry.pack(Double.doubleToLongBits(similarity))));
       }
-      double similarity = Shingles.jaccard(unpack(first.getAs(2)), unpack(end.getAs(2)));
-      out.accept(RowFactory.create(end.getLong(0), end.getLong(1), similarity));
-      first = null;
+      return true;
     }
   }
 }

@@ -35,6 +35,11 @@ public final class CorpusReader implements DocumentSource {
   /** Stored bytes per task that read Spark's way. */
   private static final long ROWS_BYTES = 32L << 20;
 
+  /** Bounds of the stored bytes per task that reads {@link #documents}. */
+  private static final long MIN_BYTES = 4L << 20;
+
+  private static final long MAX_BYTES = 64L << 20;
+
   private final Records records;
 
   /** Too many to be sent to every task. */
@@ -109,6 +114,20 @@ public final class CorpusReader implements DocumentSource {
     return raw.isEmpty()
         ? rows
         : rows.union(spark.createDataFrame(rawRows(spark, raw), Documents.SCHEMA));
+  }
+
+  /**
+   * Readers of all documents, for a {@link caravan.pipeline.Stage}: the same documents in the same
+   * order each time they are used.
+   */
+  public JavaRDD<DocumentIterator> documents(SparkSession spark) {
+    JavaSparkContext sc = new JavaSparkContext(spark.sparkContext());
+    SerializableConfiguration conf = new SerializableConfiguration(sc.hadoopConfiguration());
+    long total = files.stream().mapToLong(SourceFile::size).sum();
+    long bytes = Math.max(MIN_BYTES, Math.min(MAX_BYTES, total / (4L * sc.defaultParallelism())));
+    List<Split> splits = splits(List.of(), bytes);
+    int tasks = (int) Math.max(1, Math.min(splits.size(), total / bytes + 1));
+    return sc.parallelize(splits, tasks).map(split -> open(split, new Storage(conf.value())));
   }
 
   private JavaRDD<Row> rawRows(SparkSession spark, List<Split> splits) {

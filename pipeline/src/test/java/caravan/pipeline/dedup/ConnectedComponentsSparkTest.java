@@ -9,17 +9,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.Test;
 
 class ConnectedComponentsSparkTest {
-  private static final StructType EDGE =
-      new StructType().add("a", DataTypes.LongType).add("b", DataTypes.LongType);
-
   private final Random random = new Random(3);
 
   @Test
@@ -83,14 +77,14 @@ class ConnectedComponentsSparkTest {
   }
 
   private static Map<Long, Long> components(List<long[]> edges, int partitions) {
-    Dataset<Row> rows =
-        TestSpark.session()
-            .createDataFrame(edges.stream().map(e -> RowFactory.create(e[0], e[1])).toList(), EDGE)
-            .repartition(partitions);
+    JavaRDD<Entry> rows =
+        new JavaSparkContext(TestSpark.session().sparkContext())
+            .parallelize(edges, partitions)
+            .map(e -> new Entry(e[0], e[1]));
     Map<Long, Long> map = new HashMap<>();
-    try (CachedRows components = ConnectedComponents.of(rows)) {
-      for (Row row : components.rows().collectAsList()) {
-        assertThat(map.put(row.getLong(0), row.getLong(1))).isNull();
+    try (Entries components = ConnectedComponents.of(Entries.of(rows), partitions)) {
+      for (Entry entry : components.collect()) {
+        assertThat(map.put(entry.first(), entry.second())).isNull();
       }
     }
     return map;

@@ -11,7 +11,7 @@ class DedupConfigTest {
   @Test
   void theDefaultsFindNearDuplicatesFromSimilaritySevenTenths() {
     assertThat(ReferenceConf.read("dedup", DedupConfig.class))
-        .isEqualTo(new DedupConfig(5, 20, 6, 0.7, 64, List.of()));
+        .isEqualTo(TestConfig.dedup(0.7, 64, List.of()));
     assertThat(
             ReferenceConf.read("dedup", DedupConfig.class, "source-priority = [wiki, books]")
                 .sourcePriority())
@@ -32,7 +32,7 @@ class DedupConfigTest {
 
   @Test
   void aSourceNamedTwiceIsRefused() {
-    assertThatThrownBy(() -> new DedupConfig(5, 20, 6, 0.7, 64, List.of("a", "b", "a")))
+    assertThatThrownBy(() -> TestConfig.dedup(0.7, 64, List.of("a", "b", "a")))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "dedup.source-priority: got [a, b, a], wanted each source once; remove the second"
@@ -41,7 +41,10 @@ class DedupConfigTest {
 
   private static void refused(
       int units, int bands, int rows, double similarity, int window, String message) {
-    assertThatThrownBy(() -> new DedupConfig(units, bands, rows, similarity, window, List.of()))
+    assertThatThrownBy(
+            () ->
+                new DedupConfig(
+                    units, bands, rows, 0, similarity, window, List.of(), List.of(), ""))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(message);
   }

@@ -3,11 +3,12 @@ package caravan.pipeline.dedup;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
+import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.StageOutput;
 import caravan.pipeline.StageReport;
+import caravan.pipeline.TestDocuments;
 import caravan.pipeline.TestSpark;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,15 +21,14 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DedupOutputSparkTest {
   private static final SparkSession spark = TestSpark.session();
-  private static final DedupConfig CONFIG = new DedupConfig(5, 20, 6, 0.7, 64, List.of());
+  private static final DedupConfig CONFIG = TestConfig.dedup(0.7, 64, List.of());
 
   private final RandomTexts random = new RandomTexts(12);
   private final Random order = new Random(13);
@@ -45,18 +45,10 @@ class DedupOutputSparkTest {
       add("near-too-" + i, text.substring(0, text.length() - order.nextInt(30)));
       add("copy-" + i, text);
     }
-    String shufflePartitions = spark.conf().get("spark.sql.shuffle.partitions");
     Set<String> hashes = new HashSet<>();
-    try {
-      for (int partitions : new int[] {1, 6}) {
-        Collections.shuffle(documents, order);
-        spark.conf().set("spark.sql.shuffle.partitions", 1 + 2 * partitions);
-        spark.conf().set("spark.sql.adaptive.enabled", partitions == 1);
-        hashes.add(contentHash(partitions));
-      }
-    } finally {
-      spark.conf().set("spark.sql.shuffle.partitions", shufflePartitions);
-      spark.conf().set("spark.sql.adaptive.enabled", true);
+    for (int partitions : new int[] {1, 6}) {
+      Collections.shuffle(documents, order);
+      hashes.add(contentHash(partitions));
     }
     assertThat(hashes).hasSize(1);
   }
@@ -83,7 +75,8 @@ class DedupOutputSparkTest {
                     "near_duplicate_texts", 1L,
                     "clusters", 1L,
                     "documents_in_clusters", 3L,
-                    "largest_cluster", 3L)));
+                    "largest_cluster", 3L,
+                    "least_similarity_thousandths", 948L)));
     assertThat(report.droppedByReason()).containsOnlyKeys("exact_duplicate", "near_duplicate");
     assertThat(report.kept().documents()).isEqualTo(2);
   }
@@ -109,9 +102,7 @@ class DedupOutputSparkTest {
     documents.add(new Document(id, "test", "a.jsonl", "zh", text, Map.of("kind", "test")));
   }
 
-  private Dataset<Row> rows(int partitions) {
-    return spark
-        .createDataFrame(documents.stream().map(Documents::toRow).toList(), Documents.SCHEMA)
-        .repartition(partitions);
+  private JavaRDD<DocumentIterator> rows(int partitions) {
+    return TestDocuments.readers(documents, partitions);
   }
 }

@@ -3,8 +3,9 @@ package caravan.pipeline.dedup;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
-import caravan.pipeline.TestSpark;
+import caravan.pipeline.DocumentIterator;
+import caravan.pipeline.Tagged;
+import caravan.pipeline.TestDocuments;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -13,14 +14,11 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
+import org.apache.spark.api.java.JavaRDD;
 import org.junit.jupiter.api.Test;
 
 class DedupStageSparkTest {
-  private static final SparkSession spark = TestSpark.session();
-  private static final DedupConfig CONFIG = new DedupConfig(5, 20, 6, 0.7, 64, List.of());
+  private static final DedupConfig CONFIG = TestConfig.dedup(0.7, 64, List.of());
 
   private final RandomTexts random = new RandomTexts(11);
   private final List<Document> documents = new ArrayList<>();
@@ -82,7 +80,7 @@ class DedupStageSparkTest {
     documents.add(document("near-unnamed-b", "web", text("near-unnamed") + " tail!"));
     documents.add(document("near-unnamed-a", "mail", text("near-unnamed") + " tail?"));
     cluster("exact-priority", "");
-    DedupConfig config = new DedupConfig(5, 20, 6, 0.7, 64, List.of("books", "wiki"));
+    DedupConfig config = TestConfig.dedup(0.7, 64, List.of("books", "wiki"));
     assertThat(survivors(config))
         .containsExactly("exact-priority-c", "near-longest-e", "near-priority-c", "near-unnamed-a");
   }
@@ -154,7 +152,7 @@ class DedupStageSparkTest {
     add("larger-part", other.substring(0, 260));
     assertThat(jaccard(text, text.substring(0, 250))).isBetween(0.82, 0.84);
     assertThat(jaccard(other, other.substring(0, 260))).isBetween(0.86, 0.88);
-    assertThat(survivors(new DedupConfig(5, 20, 6, 0.85, 64, List.of())))
+    assertThat(survivors(TestConfig.dedup(0.85, 64, List.of())))
         .containsExactly("other", "part", "whole");
   }
 
@@ -201,8 +199,8 @@ class DedupStageSparkTest {
     add("same", text);
     add("same", text);
     add("same", text);
-    List<Row> rows = new DedupStage(CONFIG, 42).apply(rows(3)).select("reason").collectAsList();
-    assertThat(rows.stream().map(row -> row.getString(0)).sorted())
+    List<Tagged> tagged = new DedupStage(CONFIG, 42).apply(rows(3)).collect();
+    assertThat(tagged.stream().map(Tagged::reason).sorted())
         .containsExactly("exact_duplicate", "exact_duplicate", "kept");
   }
 
@@ -213,11 +211,11 @@ class DedupStageSparkTest {
     for (int i = 0; i < size; i++) {
       add("t-%04d".formatted(i), template + " order number " + (1000 + i));
     }
-    DedupStage stage = new DedupStage(new DedupConfig(5, 20, 6, 0.7, 8, List.of()), 42);
+    DedupStage stage = new DedupStage(TestConfig.dedup(0.7, 8, List.of()), 42);
     Map<String, String> verdicts = verdicts(stage);
     assertThat(verdicts.values().stream().filter("kept"::equals)).hasSize(1);
     assertThat(stage.counts()).containsEntry("largest_cluster", (long) size);
-    assertThat(stage.counts().get("candidate_pairs")).isLessThan(20L * 5 * size);
+    assertThat(stage.counts().get("candidate_pairs")).isLessThan(30L * 5 * size);
   }
 
   private void add(String id, String text) {
@@ -228,23 +226,19 @@ class DedupStageSparkTest {
     return new Document(id, source, "a.jsonl", "zh", text, Map.of("kind", "test"));
   }
 
-  private Dataset<Row> rows(int partitions) {
-    return spark
-        .createDataFrame(documents.stream().map(Documents::toRow).toList(), Documents.SCHEMA)
-        .repartition(partitions);
+  private JavaRDD<DocumentIterator> rows(int partitions) {
+    return TestDocuments.readers(documents, partitions);
   }
 
   /** Id to reason and detail. */
   private Map<String, String> verdicts(DedupStage stage) {
-    Dataset<Row> tagged = stage.apply(rows(3));
-    assertThat(tagged.schema().fieldNames()).isEqualTo(Documents.TAGGED_SCHEMA.fieldNames());
-    List<Row> rows = tagged.collectAsList();
-    assertThat(rows).hasSameSizeAs(documents);
-    return rows.stream()
+    List<Tagged> tagged = stage.apply(rows(3)).collect();
+    assertThat(tagged).hasSameSizeAs(documents);
+    return tagged.stream()
         .collect(
             Collectors.toMap(
-                row -> row.getAs("id"),
-                row -> (row.getAs("reason") + " " + row.getAs("detail")).strip(),
+                t -> t.document().id(),
+                t -> (t.reason() + " " + t.detail()).strip(),
                 (a, b) -> a + ", " + b,
                 TreeMap::new));
   }
