@@ -1,18 +1,13 @@
 package caravan.pipeline;
 
 import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.map_contains_key;
-import static org.apache.spark.sql.functions.not;
 
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import org.apache.spark.api.java.function.MapFunction;
 import org.apache.spark.sql.Column;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
@@ -34,22 +29,6 @@ public final class Documents {
           .add(
               "meta",
               DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType, false),
-              false);
-
-  /**
-   * {@link #SCHEMA} and the verdict: {@code reason} is {@link #KEPT} or a drop reason such as
-   * {@code too_short}; {@code detail} says why in words ({@code 12 code points, minimum 50}; empty
-   * when kept); {@code inputCharacters} is the document's length in code points before the stage
-   * edited it; {@code edits} the code points that edits took away, per edit reason.
-   */
-  public static final StructType TAGGED_SCHEMA =
-      SCHEMA
-          .add("reason", DataTypes.StringType, false)
-          .add("detail", DataTypes.StringType, false)
-          .add("inputCharacters", DataTypes.LongType, false)
-          .add(
-              "edits",
-              DataTypes.createMapType(DataTypes.StringType, DataTypes.LongType, false),
               false);
 
   /** Drop reason: bytes that are not UTF-8. */
@@ -115,53 +94,14 @@ public final class Documents {
     return col("meta").getItem(UNREADABLE_DETAIL);
   }
 
-  /** The documents among rows of {@link #SCHEMA} that may hold unreadable records. */
-  static Dataset<Row> readable(Dataset<Row> documents) {
-    return documents.filter(not(map_contains_key(col("meta"), UNREADABLE_REASON)));
-  }
-
-  /** The unreadable records, tagged. */
-  static Dataset<Row> tagUnreadable(Dataset<Row> documents) {
-    return documents
-        .filter(map_contains_key(col("meta"), UNREADABLE_REASON))
-        .map(
-            (MapFunction<Row, Row>) row -> toRow(taggedIfUnreadable(fromRow(row)).orElseThrow()),
-            Encoders.row(TAGGED_SCHEMA));
-  }
-
   public static Row toRow(Document d) {
     return RowFactory.create(
         d.id(), d.source(), d.path(), d.language(), d.text(), scalaMap(d.meta()));
   }
 
-  /** A row of {@link #TAGGED_SCHEMA}. */
-  public static Row toRow(Tagged tagged) {
-    Document d = tagged.document();
-    return RowFactory.create(
-        d.id(),
-        d.source(),
-        d.path(),
-        d.language(),
-        d.text(),
-        scalaMap(d.meta()),
-        tagged.reason(),
-        tagged.detail(),
-        tagged.inputCharacters(),
-        scalaMap(tagged.edits()));
-  }
-
   /** Spark takes no Java map in a row. */
   private static <V> scala.collection.Map<String, V> scalaMap(Map<String, V> map) {
     return JavaConverters.mapAsScalaMap(map);
-  }
-
-  static Tagged taggedFromRow(Row row) {
-    return new Tagged(
-        fromRow(row),
-        row.getAs("reason"),
-        row.getAs("detail"),
-        row.getAs("inputCharacters"),
-        row.getJavaMap(row.fieldIndex("edits")));
   }
 
   public static Document fromRow(Row row) {
