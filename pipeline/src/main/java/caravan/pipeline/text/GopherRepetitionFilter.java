@@ -8,8 +8,9 @@ import java.util.List;
  * characters inside repeated long n-grams. An n-gram is n {@link Words}, compared in lower case; in
  * Chinese, n characters. Characters are code points, shares are of the whole text.
  *
- * <p>As in datatrove, repeated n-grams are counted greedily from the left without overlap and
- * without their first occurrence. A most frequent n-gram that occurs once is no repetition.
+ * <p>As in datatrove, repeated n-grams are counted greedily from the left without overlap, without
+ * their first occurrence and without what stands between their words. A most frequent n-gram that
+ * occurs once is no repetition.
  *
  * @param maxDuplicateLines share of lines that came before
  * @param maxDuplicateLineCharacters share of characters in them

@@ -4,93 +4,163 @@ import java.util.Arrays;
 
 /**
  * Repeated n-grams of a text's words. An n-gram is known by a 64-bit hash made from its words'
- * hashes w by the prefix sums S(i+1) = S(i)·B + w(i) modulo 2^64: hash(i, n) = S(i+n) − S(i)·B^n,
- * so each n costs one pass without touching the text. Different n-grams of one text share a hash
- * with probability below 10^-9 for a million words.
+ * hashes w by the prefix sums S(i+1) = S(i)·B + w(i) modulo 2^64: hash(i, n) = S(i+n) − S(i)·B^n.
+ * Different n-grams of one text share a hash with probability below 10^-5 for a million words.
+ *
+ * <p>Nearly all n-grams of a good text are there once, and those that matter are found without a
+ * table of all: a bit per hash says which hashes come twice; only their places are counted. And
+ * where an n-gram is repeated, its first and its last n−1 words are, too: asked for growing n, each
+ * n looks only at the places that the one before has left.
  */
 final class Ngrams {
   private static final long BASE = 0x9E3779B97F4A7C15L;
 
+  /** Bits per n-gram, at least: one in so many passes for repeated without being so. */
+  private static final int BITS = 8;
+
+  /** A text of more words gets its own memory instead of the thread's. */
+  private static final int MANY_WORDS = 1 << 16;
+
+  private static final ThreadLocal<Scratch> SCRATCH =
+      ThreadLocal.withInitial(() -> new Scratch(MANY_WORDS));
+
   private final Words words;
-  private final long[] prefix;
+  private final Scratch scratch;
 
-  /** Code points before each word's start, and after the last. */
-  private final int[] position;
+  /** Places whose n-grams may be there more than once, in order, for the last n asked for. */
+  private int placeCount;
 
-  /** Code points before each word's end. */
-  private final int[] endPosition;
-
-  private final long[] keys;
-  private final int[] counts;
-  private final int mask;
+  private int level;
 
   Ngrams(Words words) {
     this.words = words;
-    int count = words.count();
-    prefix = new long[count + 1];
-    position = new int[count];
-    endPosition = new int[count];
-    int characters = 0;
-    int at = 0;
-    for (int i = 0; i < count; i++) {
-      prefix[i + 1] = prefix[i] * BASE + words.hash(i);
-      characters += words.text().codePointCount(at, words.start(i));
-      position[i] = characters;
-      characters += words.text().codePointCount(words.start(i), words.end(i));
-      endPosition[i] = characters;
-      at = words.end(i);
-    }
-    int capacity = Integer.highestOneBit(Math.max(8, count)) << 2;
-    keys = new long[capacity];
-    counts = new int[capacity];
-    mask = capacity - 1;
+    this.scratch = words.count() > MANY_WORDS ? new Scratch(words.count()) : SCRATCH.get();
   }
 
-  /** Code points of all occurrences of the n-gram with the most of them; 0 without repetition. */
+  /** Takes the thread's memory, which another text may have used since. */
+  private void claimScratch() {
+    long[] prefix = scratch.prefix;
+    prefix[0] = 0;
+    for (int i = 0; i < words.count(); i++) {
+      prefix[i + 1] = prefix[i] * BASE + words.hash(i);
+    }
+    scratch.owner = this;
+    level = 0;
+  }
+
+  /**
+   * Code points of all occurrences of the n-gram with the most of them, each from its first word's
+   * start to its last word's end; 0 without repetition.
+   */
   long topCharacters(int n) {
-    Arrays.fill(counts, 0);
+    narrow(n);
     long power = power(n);
+    int[] places = scratch.places;
+    HashCounts counts = scratch.table.cleared(placeCount);
     long most = 0;
-    for (int i = 0; i + n <= words.count(); i++) {
-      int occurrences = ++counts[slot(prefix[i + n] - prefix[i] * power)];
+    for (int p = 0; p < placeCount; p++) {
+      int occurrences = counts.add(hash(places[p], n, power));
       if (occurrences > 1) {
-        most = Math.max(most, (long) occurrences * length(i, n));
+        int end = words.end(places[p] + n - 1);
+        most = Math.max(most, (long) occurrences * characters(words.start(places[p]), end));
       }
     }
+    keepRepeated(counts, n, power);
     return most;
   }
 
-  /** Code points of n-grams that came before, without overlap. */
+  /** Code points of the words of n-grams that came before, without overlap. */
   long repeatedCharacters(int n) {
-    Arrays.fill(counts, 0);
+    narrow(n);
+    HashCounts seen = scratch.table.cleared(placeCount);
     long power = power(n);
     long repeated = 0;
-    int i = 0;
-    while (i + n <= words.count()) {
-      int slot = slot(prefix[i + n] - prefix[i] * power);
-      if (counts[slot]++ > 0) {
-        repeated += length(i, n);
-        i += n;
-      } else {
-        i++;
+    int next = 0;
+    for (int p = 0; p < placeCount; p++) {
+      int place = scratch.places[p];
+      if (place >= next && seen.add(hash(place, n, power)) > 1) {
+        next = place + n;
+        for (int word = place; word < next; word++) {
+          repeated += characters(words.start(word), words.end(word));
+        }
       }
     }
     return repeated;
   }
 
-  /** Code points from the first word's start to the last word's end. */
-  private int length(int first, int n) {
-    return endPosition[first + n - 1] - position[first];
+  /** Leaves the places whose n-gram may be there more than once. */
+  private void narrow(int n) {
+    if (scratch.owner != this) {
+      claimScratch();
+    }
+    if (level == n) {
+      return;
+    }
+    if (level == 0 || n < level) {
+      allPlaces(n, power(n));
+    } else {
+      placesThatGoOn(n - level);
+    }
+    level = n;
   }
 
-  /** Where the hash is counted; a free slot has count 0. */
-  private int slot(long hash) {
-    int slot = (int) Words.mix(hash) & mask;
-    while (counts[slot] != 0 && keys[slot] != hash) {
-      slot = slot + 1 & mask;
+  private void allPlaces(int n, long power) {
+    int last = words.count() - n;
+    int bits = Scratch.bits(words.count());
+    long[] once = cleared(scratch.once, bits >> 6);
+    long[] twice = cleared(scratch.twice, bits >> 6);
+    for (int i = 0; i <= last; i++) {
+      int slot = (int) hash(i, n, power) & bits - 1;
+      long bit = 1L << slot;
+      twice[slot >> 6] |= once[slot >> 6] & bit;
+      once[slot >> 6] |= bit;
     }
-    keys[slot] = hash;
-    return slot;
+    int count = 0;
+    for (int i = 0; i <= last; i++) {
+      int slot = (int) hash(i, n, power) & bits - 1;
+      scratch.places[count] = i;
+      count += (int) (twice[slot >> 6] >>> slot & 1);
+    }
+    placeCount = count;
+  }
+
+  private static long[] cleared(long[] bits, int length) {
+    Arrays.fill(bits, 0, length, 0);
+    return bits;
+  }
+
+  /** Places whose neighbour {@code step} words on is one, too. */
+  private void placesThatGoOn(int step) {
+    int[] places = scratch.places;
+    int count = 0;
+    for (int p = 0, q = 0; p < placeCount; p++) {
+      while (q < placeCount && places[q] < places[p] + step) {
+        q++;
+      }
+      if (q < placeCount && places[q] == places[p] + step) {
+        places[count++] = places[p];
+      }
+    }
+    placeCount = count;
+  }
+
+  private void keepRepeated(HashCounts counts, int n, long power) {
+    int[] places = scratch.places;
+    int count = 0;
+    for (int p = 0; p < placeCount; p++) {
+      if (counts.count(hash(places[p], n, power)) > 1) {
+        places[count++] = places[p];
+      }
+    }
+    placeCount = count;
+  }
+
+  private long hash(int place, int n, long power) {
+    return Words.mix(scratch.prefix[place + n] - scratch.prefix[place] * power);
+  }
+
+  private int characters(int start, int end) {
+    return words.isBasic() ? end - start : words.text().codePointCount(start, end);
   }
 
   private static long power(int n) {
@@ -99,5 +169,27 @@ final class Ngrams {
       power *= BASE;
     }
     return power;
+  }
+
+  /** Memory for one text at a time. */
+  private static final class Scratch {
+    final long[] prefix;
+    final int[] places;
+    final long[] once;
+    final long[] twice;
+    final HashCounts table = new HashCounts(0);
+    Ngrams owner;
+
+    Scratch(int wordCount) {
+      prefix = new long[wordCount + 1];
+      places = new int[wordCount + 1];
+      once = new long[bits(wordCount) >> 6];
+      twice = new long[bits(wordCount) >> 6];
+    }
+
+    /** A power of two from 64 to 2^29. */
+    static int bits(int wordCount) {
+      return Integer.highestOneBit(Math.max(4, Math.min(wordCount, 1 << 25))) * 2 * BITS;
+    }
   }
 }

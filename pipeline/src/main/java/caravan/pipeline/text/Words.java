@@ -14,8 +14,8 @@ import java.util.Arrays;
  */
 public final class Words {
   private final String text;
-  private int[] starts = new int[64];
-  private int[] ends = new int[64];
+  private int[] starts;
+  private int[] ends;
   private int count;
   private int characters;
   private int lineBreaks;
@@ -26,6 +26,8 @@ public final class Words {
 
   private Words(String text) {
     this.text = text;
+    this.starts = new int[text.length() / 4 + 4]; // enough for most texts in Latin letters
+    this.ends = new int[starts.length];
   }
 
   public static Words of(String text) {
@@ -98,6 +100,11 @@ public final class Words {
   /** Length of the text in code points. */
   public int characters() {
     return characters;
+  }
+
+  /** Whether the text has no surrogate pairs: lengths in chars are lengths in code points. */
+  boolean isBasic() {
+    return characters == text.length();
   }
 
   /** Line breaks in the text. */

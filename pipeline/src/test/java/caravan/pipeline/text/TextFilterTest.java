@@ -151,7 +151,7 @@ class TextFilterTest {
     Words words = Words.of("a b a b a b c 汉字汉字");
     Ngrams ngrams = new Ngrams(words);
     assertThat(ngrams.topCharacters(2)).as("a b, three times three").isEqualTo(9);
-    assertThat(ngrams.repeatedCharacters(2)).as("a b, b a..., 汉字").isEqualTo(3 + 3 + 2);
+    assertThat(ngrams.repeatedCharacters(2)).as("a b, a b, 汉字").isEqualTo(2 + 2 + 2);
     assertThat(ngrams.topCharacters(12)).isZero();
     assertThat(new Ngrams(Words.of("")).repeatedCharacters(2)).isZero();
   }
@@ -165,10 +165,32 @@ class TextFilterTest {
               .mapToObj(i -> "w" + random.nextInt(4))
               .collect(Collectors.toList());
       Ngrams ngrams = new Ngrams(Words.of(String.join(" ", list)));
-      for (int n = 1; n < 6; n++) {
+      for (int n : new int[] {1, 2, 3, 5, 9, 4, 4}) {
         assertThat(ngrams.repeatedCharacters(n)).isEqualTo(repeatedPlainly(list, n));
+        assertThat(ngrams.topCharacters(n)).isEqualTo(topPlainly(list, n));
       }
     }
+  }
+
+  private static long topPlainly(List<String> words, int n) {
+    return IntStream.rangeClosed(0, words.size() - n)
+        .mapToObj(i -> String.join(" ", words.subList(i, i + n)))
+        .collect(Collectors.groupingBy(ngram -> ngram, Collectors.counting()))
+        .entrySet()
+        .stream()
+        .filter(e -> e.getValue() > 1)
+        .mapToLong(e -> e.getKey().length() * e.getValue())
+        .max()
+        .orElse(0);
+  }
+
+  @Test
+  void ngrams_of_two_texts_do_not_mix() {
+    Ngrams first = new Ngrams(Words.of("a b a b"));
+    Ngrams second = new Ngrams(Words.of("c d e f"));
+    assertThat(first.topCharacters(2)).isEqualTo(6);
+    assertThat(second.topCharacters(2)).isZero();
+    assertThat(first.repeatedCharacters(2)).isEqualTo(2);
   }
 
   private static long repeatedPlainly(List<String> words, int n) {
@@ -176,7 +198,7 @@ class TextFilterTest {
     long characters = 0;
     int i = 0;
     while (i + n <= words.size()) {
-      String ngram = String.join(" ", words.subList(i, i + n));
+      String ngram = String.join("", words.subList(i, i + n));
       boolean repeated = !seen.add(ngram);
       characters += repeated ? ngram.length() : 0;
       i += repeated ? n : 1;
