@@ -49,8 +49,8 @@ final class Ngrams {
   }
 
   /**
-   * Code points of all occurrences of the n-gram with the most of them, each from its first word's
-   * start to its last word's end; 0 without repetition.
+   * Code points of all occurrences of the n-gram with the most of them; what stands between two
+   * words counts as one. 0 without repetition.
    */
   long topCharacters(int n) {
     narrow(n);
@@ -61,8 +61,7 @@ final class Ngrams {
     for (int p = 0; p < placeCount; p++) {
       int occurrences = counts.add(hash(places[p], n, power));
       if (occurrences > 1) {
-        int end = words.end(places[p] + n - 1);
-        most = Math.max(most, (long) occurrences * characters(words.start(places[p]), end));
+        most = Math.max(most, (long) occurrences * joined(places[p], n));
       }
     }
     keepRepeated(counts, n, power);
@@ -81,7 +80,7 @@ final class Ngrams {
       if (place >= next && seen.add(hash(place, n, power)) > 1) {
         next = place + n;
         for (int word = place; word < next; word++) {
-          repeated += characters(words.start(word), words.end(word));
+          repeated += characters(word);
         }
       }
     }
@@ -159,7 +158,18 @@ final class Ngrams {
     return Words.mix(scratch.prefix[place + n] - scratch.prefix[place] * power);
   }
 
-  private int characters(int start, int end) {
+  /** Length of an n-gram with one character between words that do not touch. */
+  private int joined(int place, int n) {
+    int length = characters(place);
+    for (int word = place + 1; word < place + n; word++) {
+      length += characters(word) + (words.start(word) > words.end(word - 1) ? 1 : 0);
+    }
+    return length;
+  }
+
+  private int characters(int word) {
+    int start = words.start(word);
+    int end = words.end(word);
     return words.isBasic() ? end - start : words.text().codePointCount(start, end);
   }
 
