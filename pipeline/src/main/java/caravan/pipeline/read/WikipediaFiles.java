@@ -123,10 +123,7 @@ record WikipediaFiles(Records records) implements SplitFormat, StreamFormat {
       if (!checked) {
         checked = true;
         if (!head.contains("<mediawiki")) {
-          String start = head.substring(0, Math.min(80, head.length()));
-          String detail =
-              "no MediaWiki dump: begins with \"%s\", wanted <mediawiki".formatted(start);
-          return records.broken(file, -1, "", detail);
+          return records.broken(file, -1, "", noDump());
         }
       }
       PageScanner.Found found = scanner.next();
@@ -136,6 +133,15 @@ record WikipediaFiles(Records records) implements SplitFormat, StreamFormat {
     @Override
     protected boolean skipped() throws IOException {
       return checked ? scanner.next() != null : advance() != null;
+    }
+
+    private String noDump() {
+      if (head.isEmpty()) {
+        return isBzip2(file) ? "no block of bzip2 at its start" : "an empty file";
+      }
+      String start = head.lines().findFirst().orElse("");
+      start = start.substring(0, Math.min(80, start.length()));
+      return "no MediaWiki dump: begins with \"%s\", wanted <mediawiki".formatted(start);
     }
 
     private Document document(PageScanner.Found found) {

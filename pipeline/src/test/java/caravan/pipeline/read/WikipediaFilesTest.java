@@ -147,8 +147,10 @@ class WikipediaFilesTest {
             d ->
                 assertThat(d)
                     .matches("broken_record: at byte [\\d,]+: the file ends before </page>"));
-    assertThat(verdicts(read(Split.whole(file("b.xml", "<html></html>".getBytes())))))
+    assertThat(verdicts(read(Split.whole(file("b.xml", "<html>\n</html>".getBytes())))))
         .containsExactly(
-            "broken_record: no MediaWiki dump: begins with \"<html></html>\", wanted <mediawiki");
+            "broken_record: no MediaWiki dump: begins with \"<html>\", wanted <mediawiki");
+    assertThat(verdicts(read(Split.whole(file("b.xml.bz2", "<html>".getBytes())))))
+        .containsExactly("broken_record: no block of bzip2 at its start");
   }
 }
