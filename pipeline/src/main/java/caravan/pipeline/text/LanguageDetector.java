@@ -39,7 +39,7 @@ public final class LanguageDetector implements Serializable {
    * Log-odds from which on a text is English: below 0, since the model's other languages are many
    * and those of a corpus of Chinese and English few.
    */
-  private static final double MIN_ENGLISH = -0.45;
+  private static final double MIN_ENGLISH = -0.6;
 
   /** Characters of Japan's own (shinjitai and kokuji) that no Chinese text has. */
   private static final BitSet JAPANESE = new BitSet();
