@@ -10,9 +10,10 @@ import java.io.UncheckedIOException;
  * regression over hashed character n-grams, one byte per weight, as in fastText (arXiv 1607.01759)
  * without its hidden layer. jobs/python/train_language.py trained it and says on what.
  *
- * <p>Features: in lower case, with runs of all but Latin letters turned into one boundary mark, the
- * n-grams of 1 to 6 chars that hold a boundary at most at their ends. The score is the sum of their
- * weights over the square root of their number, so that it grows with the evidence.
+ * <p>Features: in lower case, without tags and addresses, with runs of all but Latin letters turned
+ * into one boundary mark, the n-grams of 1 to 6 chars that hold a boundary at most at their ends.
+ * The score is the sum of their weights over the square root of their number, so that it grows with
+ * the evidence.
  */
 final class EnglishModel {
   private static final String RESOURCE = "english.bin";
@@ -69,8 +70,11 @@ final class EnglishModel {
       char[] chars = new char[end - start + 2];
       int length = 0;
       chars[length++] = BOUNDARY;
-      for (int i = start; i < end; i++) {
+      Markup markup = new Markup(text, end);
+      for (int i = start; i < end; ) {
+        boolean mayBeMarkup = Markup.mayStart(text.charAt(i));
         char c = letters[text.charAt(i)];
+        i = mayBeMarkup ? markup.endAt(i) : i + 1;
         if (c != BOUNDARY || chars[length - 1] != BOUNDARY) {
           chars[length++] = c;
         }

@@ -29,9 +29,6 @@ public final class LanguageDetector implements Serializable {
   /** Words of other scripts among all words from which on it is something else. */
   private static final double MAX_FOREIGN = 0.3;
 
-  /** Longest tag or address that is passed over, in chars. */
-  private static final int MAX_MARKUP = 300;
-
   /** Letters of other scripts that count as a word: not all of them write spaces. */
   private static final int FOREIGN_WORD = 4;
 
@@ -100,6 +97,7 @@ public final class LanguageDetector implements Serializable {
 
     static Letters of(String text, int start, int end) {
       Letters letters = new Letters();
+      Markup markup = new Markup(text, end);
       boolean inLatin = false;
       for (int i = start; i < end; ) {
         char c = text.charAt(i);
@@ -110,34 +108,13 @@ public final class LanguageDetector implements Serializable {
           letters.latinWords++;
         }
         inLatin = latin;
-        if (c == '<' || c == ':') {
-          i = markupEnd(text, i, end);
+        if (Markup.mayStart(c)) {
+          i = markup.endAt(i);
         } else {
           i += ascii || latin ? 1 : letters.add(text, i, end);
         }
       }
       return letters;
-    }
-
-    /** After a tag or an address of the web, which are of no language; one char on for others. */
-    private static int markupEnd(String text, int at, int end) {
-      int limit = Math.min(end, at + MAX_MARKUP);
-      if (text.startsWith("://", at)) {
-        int i = at;
-        while (i < limit && text.charAt(i) > ' ' && text.charAt(i) < 0x80) {
-          i++;
-        }
-        return i;
-      }
-      char next = text.charAt(at) == '<' && at + 1 < end ? text.charAt(at + 1) : 0;
-      if (next == '/' || Digits.isLetter(next)) {
-        for (int i = at; i < limit && text.charAt(i) != '\n'; i++) {
-          if (text.charAt(i) == '>') {
-            return i + 1;
-          }
-        }
-      }
-      return at + 1;
     }
 
     /** Counts what is neither ASCII nor Latin; returns its chars. */
