@@ -40,6 +40,7 @@ final class DedupJob extends Job<DedupJob.Config> {
                 corpus.reader().documents(spark),
                 Map.of("seed", config.seed(), "read", config.read(), "dedup", config.dedup()),
                 force);
+    StagePages.dedup(corpus, config.dedup(), result, config.output());
     Summary.print(result, config.output());
     return result.report();
   }

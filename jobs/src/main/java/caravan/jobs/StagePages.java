@@ -1,22 +1,30 @@
 package caravan.jobs;
 
 import caravan.jobs.audit.CleanSample;
+import caravan.jobs.audit.DuplicateSample;
 import caravan.jobs.audit.Excerpt;
+import caravan.jobs.audit.StageDocuments;
 import caravan.jobs.report.CleanPage;
+import caravan.jobs.report.DedupPage;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.StageOutput;
 import caravan.pipeline.Storage;
 import caravan.pipeline.clean.Cleaner;
+import caravan.pipeline.dedup.DedupConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
 /** {@code report.html} beside a stage's report.json; it is no part of the output proper. */
 final class StagePages {
   static final String FILE = "report.html";
   private static final int SPEC = 400;
+
+  /** Near duplicates that dedup's page shows. */
+  private static final int PAIRS = 20;
 
   private StagePages() {}
 
@@ -32,6 +40,21 @@ final class StagePages {
                 described(corpus.inputs(), output),
                 result.report(),
                 CleanSample.of(corpus.reader(), storage, cleaner)));
+  }
+
+  /** Writes dedup's page, unless it is there and nothing was done. */
+  static void dedup(Corpus corpus, DedupConfig config, StageOutput.Result result, String output) {
+    Configuration hadoop = corpus.spark().sparkContext().hadoopConfiguration();
+    write(
+        new Storage(hadoop),
+        output,
+        result,
+        () ->
+            DedupPage.html(
+                described(corpus.inputs(), output),
+                result.report(),
+                DuplicateSample.of(corpus.spark(), StageDocuments.open(output, hadoop), PAIRS),
+                config.minimumSimilarity()));
   }
 
   private static String described(Inputs inputs, String output) {

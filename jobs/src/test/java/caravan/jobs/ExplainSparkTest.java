@@ -130,6 +130,16 @@ class ExplainSparkTest {
 
   @Test
   @Order(1)
+  void dedupsPageShowsHowNearDuplicatesDiffer() {
+    assertThat(work.resolve("dedup/report.html"))
+        .content()
+        .contains("near duplicates by similarity", "documents by length", "<td>clusters</td>")
+        .contains("<b>spring-near</b> web, zh: Jaccard 0.", " to spring of source web")
+        .contains("放<del>风筝</del><ins>纸鸢</ins>，老人们");
+  }
+
+  @Test
+  @Order(1)
   void aSingleOutputLeadsBackToTheOnesBeforeIt() {
     Said said = run("explain", "id=spring", "output=" + work.resolve("dedup"));
     assertThat(said.out()).containsSubsequence("record 1:", "clean: kept", "dedup: kept");

@@ -207,6 +207,15 @@ class PrepareSparkTest {
     assertThat(tokenized.status()).as(tokenized.err()).isZero();
     isRefused(
         run(
+            "tokenize",
+            "input=" + work.resolve("dedup"),
+            "output=" + work.resolve("never"),
+            "tokenizer=" + work.resolve("other"),
+            "tokenize.mixture=[{source = wiki, epochs = 2}]"),
+        "tokenize.mixture: source wiki: no training document is of it. There are road en (",
+        " characters), road zh (");
+    isRefused(
+        run(
             "pretrain",
             "tokens=" + work.resolve("other-tokens"),
             "checkpoint=" + work.resolve("pretrain"),

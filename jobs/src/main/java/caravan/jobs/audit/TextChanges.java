@@ -21,7 +21,16 @@ public final class TextChanges {
   }
 
   /** A piece of the text before, after, or both. */
-  public record Piece(Kind kind, String text) {}
+  public record Piece(Kind kind, String text) {
+    /** The same, by its two ends where it is longer than so many code points. */
+    public Piece shortened(int most) {
+      boolean fits = text.codePointCount(0, text.length()) <= most;
+      return fits
+          ? this
+          : new Piece(
+              kind, Excerpt.start(text, most / 2) + Excerpt.end(text, most / 2).substring(1));
+    }
+  }
 
   private TextChanges() {}
 

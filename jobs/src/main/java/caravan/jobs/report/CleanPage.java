@@ -91,25 +91,12 @@ public final class CleanPage {
   private static String changes(Told told, Story.Edit edit) {
     List<List<Piece>> changes = TextChanges.first(edit.before(), edit.after(), CONTEXT, 2);
     StringBuilder html = new StringBuilder(label(told, ""));
-    changes.forEach(change -> html.append(StageSections.change(shortened(change))));
+    changes.forEach(
+        change ->
+            html.append(
+                StageSections.change(
+                    change.stream().limit(12).map(p -> p.shortened(EXCERPT)).toList())));
     return html.toString();
-  }
-
-  /** Long pieces are shown by their ends. */
-  private static List<Piece> shortened(List<Piece> change) {
-    return change.stream()
-        .limit(12)
-        .map(
-            piece -> {
-              int length = piece.text().codePointCount(0, piece.text().length());
-              return length <= EXCERPT
-                  ? piece
-                  : new Piece(
-                      piece.kind(),
-                      Excerpt.start(piece.text(), EXCERPT / 2)
-                          + Excerpt.end(piece.text(), EXCERPT / 2).substring(1));
-            })
-        .toList();
   }
 
   private static String label(Told told, String said) {
@@ -150,7 +137,7 @@ public final class CleanPage {
         "Every rule of a document's language is asked here, also after one that drops it, on "
             + sampled()
             + ". Kept and dropped is the verdict on the whole document.");
-    page.add(StageSections.key());
+    page.add(StageSections.keyWithLimits());
     Map<String, List<Told>> byLanguage = new TreeMap<>();
     sample.forEach(
         told ->

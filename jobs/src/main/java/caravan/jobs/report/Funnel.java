@@ -38,7 +38,7 @@ final class Funnel {
     svg.text("end", LEFT - 10, y + 13, name);
     svg.line("grid", LEFT, y + ROW - 3, WIDTH - RIGHT, y + ROW - 3);
     svg.rectangle(css, x, y, width, ROW - 6);
-    String said = StageSections.number(documents) + "  " + StageSections.percent(documents, all);
-    svg.text("start", WIDTH - RIGHT + 8, y + 13, said);
+    svg.text("end", WIDTH - RIGHT + 78, y + 13, StageSections.number(documents));
+    svg.text("end", WIDTH - 4, y + 13, StageSections.percent(documents, all));
   }
 }

@@ -235,8 +235,14 @@ final class StageSections {
 
   /** Says which colour is which. */
   static String key() {
-    return "<p class=\"soft key\"><i class=\"kept\" style=\"background:var(--kept)\"></i>kept"
-        + "<i style=\"background:var(--gone)\"></i>dropped"
-        + "<i style=\"background:var(--gone);opacity:.25\"></i>beyond the limit</p>";
+    return "<p class=\"soft key\"><i style=\"background:var(--kept)\"></i>kept"
+        + "<i style=\"background:var(--gone)\"></i>dropped</p>";
+  }
+
+  /** The same where limits are drawn. */
+  static String keyWithLimits() {
+    return key()
+        .replace(
+            "</p>", "<i style=\"background:var(--gone);opacity:.25\"></i>beyond the limit</p>");
   }
 }

@@ -28,9 +28,9 @@ final class Mixture implements Serializable {
   private static final String SALT = "mixture";
 
   /**
-   * @param tokens in the training split before mixing
+   * @param size tokens in the training split before mixing
    */
-  record Group(String source, String language, long tokens) {}
+  record Group(String source, String language, long size) {}
 
   private final Map<List<String>, Double> epochs;
 
@@ -43,7 +43,7 @@ final class Mixture implements Serializable {
    * @throws IllegalArgumentException when a rule matches no document, naming the groups there are
    */
   static Mixture of(List<MixtureRule> rules, List<Group> groups) {
-    List<List<Group>> matched = matched(rules, groups);
+    List<List<Group>> matched = matched(rules, groups, "tokens");
     double weights = 0;
     double weightedTokens = 0;
     for (int i = 0; i < rules.size(); i++) {
@@ -64,8 +64,19 @@ final class Mixture implements Serializable {
     return new Mixture(epochs);
   }
 
+  /**
+   * Refuses what {@link #of} would refuse, before anything is encoded.
+   *
+   * @param groups what the input holds, sizes in characters
+   * @throws IllegalArgumentException when a rule matches no document, naming the groups there are
+   */
+  static void check(List<MixtureRule> rules, List<Group> groups) {
+    matched(rules, groups, "characters");
+  }
+
   /** The groups of each rule: those that no earlier rule takes. */
-  private static List<List<Group>> matched(List<MixtureRule> rules, List<Group> groups) {
+  private static List<List<Group>> matched(
+      List<MixtureRule> rules, List<Group> groups, String unit) {
     List<List<Group>> matched = new ArrayList<>();
     Set<Group> taken = new HashSet<>();
     for (MixtureRule rule : rules) {
@@ -74,7 +85,7 @@ final class Mixture implements Serializable {
               .filter(g -> !taken.contains(g) && rule.matches(g.source(), g.language()))
               .toList();
       if (own.isEmpty()) {
-        throw new IllegalArgumentException(unmatched(rule, groups));
+        throw new IllegalArgumentException(unmatched(rule, groups, unit));
       }
       taken.addAll(own);
       matched.add(own);
@@ -83,10 +94,10 @@ final class Mixture implements Serializable {
   }
 
   private static double tokens(List<Group> groups) {
-    return groups.stream().mapToLong(Group::tokens).sum();
+    return groups.stream().mapToLong(Group::size).sum();
   }
 
-  private static String unmatched(MixtureRule rule, List<Group> groups) {
+  private static String unmatched(MixtureRule rule, List<Group> groups, String unit) {
     boolean named = groups.stream().anyMatch(g -> rule.matches(g.source(), g.language()));
     String why =
         named
@@ -101,12 +112,13 @@ final class Mixture implements Serializable {
                     g ->
                         String.format(
                             Locale.ROOT,
-                            "%s%s (%,d tokens)",
+                            "%s%s (%,d %s)",
                             g.source(),
                             g.language().isEmpty()
                                 ? ", language not identified"
                                 : " " + g.language(),
-                            g.tokens()))
+                            g.size(),
+                            unit))
                 .collect(Collectors.joining(", ")));
   }
 

@@ -6,10 +6,15 @@ import static org.apache.spark.sql.functions.lit;
 
 import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
+import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
+import caravan.pipeline.StageReport;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -49,6 +54,28 @@ public record SplitInputs(List<Part> parts, double maxBrokenFraction) {
   /** What the manifest records. */
   List<Manifest.Input> fingerprints() {
     return parts.stream().flatMap(part -> part.inputs().fingerprints().stream()).toList();
+  }
+
+  /**
+   * What the corpus holds per source and language, in characters: known before it is read when it
+   * is stage outputs, whose manifests say it; else empty.
+   */
+  Optional<List<Mixture.Group>> groups() {
+    Inputs corpus = parts.get(0).inputs();
+    if (!corpus.areStageOutputs()) {
+      return Optional.empty();
+    }
+    Map<List<String>, Long> sizes = new TreeMap<>(Comparator.comparing(List::toString));
+    for (Inputs.Root root : corpus.roots()) {
+      Object report = root.manifest().orElseThrow().extra().get("report");
+      Json.MAPPER.convertValue(report, StageReport.class).groups().stream()
+          .filter(g -> g.reason().equals(Documents.KEPT))
+          .forEach(g -> sizes.merge(List.of(g.source(), g.language()), g.characters(), Long::sum));
+    }
+    return Optional.of(
+        sizes.entrySet().stream()
+            .map(e -> new Mixture.Group(e.getKey().get(0), e.getKey().get(1), e.getValue()))
+            .toList());
   }
 
   /** All records; {@code given} is the split that their part is, {@code readable} as it says. */

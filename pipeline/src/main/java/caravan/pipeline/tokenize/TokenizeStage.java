@@ -130,6 +130,7 @@ public final class TokenizeStage {
   public Manifest write(SplitInputs inputs, String output) {
     Path directory = storage.qualify(new Path(output));
     refuseForeignDirectory(directory);
+    inputs.groups().ifPresent(groups -> Mixture.check(config.mixture(), groups));
     storage.delete(new Path(directory, Manifest.FILE_NAME));
     FOLDERS.forEach(folder -> storage.delete(new Path(directory, folder)));
     JavaSparkContext sc = JavaSparkContext.fromSparkContext(spark.sparkContext());

@@ -43,9 +43,7 @@ class MixtureTest {
     assertThat(mixture.epochs("web", "zh")).isEqualTo(0.75 * 9000 / 3000);
     assertThat(mixture.epochs("wiki", "zh")).isEqualTo(0.75 * 9000 / 3000);
     double after =
-        GROUPS.stream()
-            .mapToDouble(g -> g.tokens() * mixture.epochs(g.source(), g.language()))
-            .sum();
+        GROUPS.stream().mapToDouble(g -> g.size() * mixture.epochs(g.source(), g.language())).sum();
     assertThat(after).isEqualTo(9000, within(1e-9));
   }
 
@@ -88,6 +86,15 @@ class MixtureTest {
         .isThrownBy(
             () -> Mixture.of(List.of(epochs(null, "zh", 2), epochs("wiki", null, 3)), GROUPS))
         .withMessageContaining("source wiki: earlier rules take all of its training documents");
+  }
+
+  @Test
+  void aRuleThatMatchesNothingIsKnownBeforeAnythingIsEncoded() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Mixture.check(List.of(epochs("news", null, 2)), GROUPS))
+        .withMessageContaining(
+            "source news: no training document is of it. There are web en (6,000 characters)");
+    Mixture.check(List.of(epochs("web", null, 2)), GROUPS);
   }
 
   @Test

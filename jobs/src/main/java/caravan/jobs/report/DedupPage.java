@@ -1,0 +1,104 @@
+package caravan.jobs.report;
+
+import caravan.jobs.audit.DuplicateSample;
+import caravan.jobs.audit.Excerpt;
+import caravan.jobs.audit.TextChanges;
+import caravan.jobs.report.Histogram.Limits;
+import caravan.jobs.report.Histogram.Measured;
+import caravan.pipeline.StageReport;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalDouble;
+
+/** What deduplication did, as one page: {@code report.html} beside report.json. */
+public final class DedupPage {
+  private static final int EXCERPT = 220;
+  private static final int CONTEXT = 24;
+  private static final int CHANGES = 3;
+  private static final int PIECES = 12;
+
+  private DedupPage() {}
+
+  /**
+   * @param inputs what was read, in words
+   * @param minimumSimilarity from which documents were near duplicates
+   */
+  public static String html(
+      String inputs, StageReport report, DuplicateSample sample, double minimumSimilarity) {
+    Page page = new Page(report.stage());
+    page.note(inputs);
+    new StageSections(page, report).totals().funnel().flows();
+    counts(page, report);
+    similarities(page, sample, minimumSimilarity);
+    lengths(page, sample);
+    pairs(page, sample);
+    return page.html();
+  }
+
+  private static void counts(Page page, StageReport report) {
+    List<List<Object>> rows = new ArrayList<>();
+    report.counts().forEach((name, count) -> rows.add(List.of(name.replace('_', ' '), count)));
+    if (!rows.isEmpty()) {
+      page.section("Pairs and clusters");
+      page.table(List.of("Counted", ""), rows);
+    }
+  }
+
+  private static void similarities(Page page, DuplicateSample sample, double minimum) {
+    page.section("How alike the near duplicates were");
+    if (sample.similarities().isEmpty()) {
+      page.paragraph("There are none.");
+      return;
+    }
+    List<Measured> values = new ArrayList<>();
+    sample
+        .similarities()
+        .forEach((similarity, documents) -> values.add(new Measured(similarity, false, documents)));
+    Limits limits = new Limits(OptionalDouble.of(minimum), OptionalDouble.empty());
+    page.figure(
+        new Histogram(values, limits, 960, 180).svg("near duplicates by similarity"),
+        "Exact Jaccard similarity to the document that stayed; below %s lie those that fell to a chain of near duplicates"
+            .formatted(Histogram.label(minimum)));
+  }
+
+  private static void lengths(Page page, DuplicateSample sample) {
+    page.section("Lengths");
+    page.add(StageSections.key());
+    List<Measured> values =
+        sample.lengths().stream()
+            .map(l -> new Measured(l.characters(), l.kept(), l.documents()))
+            .toList();
+    page.figure(
+        new Histogram(values, Limits.NONE, 960, 200).logarithmic().svg("documents by length"),
+        "Length in characters, of all documents");
+  }
+
+  private static void pairs(Page page, DuplicateSample sample) {
+    page.section("Near duplicates, and how they differ from what stayed");
+    if (sample.pairs().isEmpty()) {
+      page.paragraph("There are none.");
+    }
+    for (DuplicateSample.Pair pair : sample.pairs()) {
+      page.add(
+          StageSections.label(
+              pair.dropped(),
+              String.format(
+                  Locale.ROOT,
+                  "Jaccard %.3f to %s of source %s",
+                  pair.similarity(),
+                  pair.stayed().id(),
+                  pair.stayed().source())));
+      page.add(StageSections.text(Excerpt.line(pair.stayed().text(), EXCERPT)));
+      TextChanges.first(pair.stayed().text(), pair.dropped().text(), CONTEXT, CHANGES)
+          .forEach(
+              change ->
+                  page.add(
+                      StageSections.change(
+                          change.stream()
+                              .limit(PIECES)
+                              .map(piece -> piece.shortened(EXCERPT))
+                              .toList())));
+    }
+  }
+}
