@@ -1,0 +1,180 @@
+"""jobs/bench/run dedup [--corpus DIR [--truth FILE]] …: `caravan dedup` beside datatrove 0.10.1's four MinHash stages.
+
+A corpus is a folder with en/*.jsonl and zh/*.jsonl, a JSON object with id and text on each line; the truth has a JSON object
+per planted cluster on each line: lang, kind (exact or near), ids, pairs ([i, j, Jaccard] for near ones). Without a corpus one
+is made of the texts of the quickstart's packages, with planted duplicates whose Jaccard similarity is counted.
+
+Ours takes both languages in one run, datatrove one language a run, as its tokenizers want. CPU-seconds count all processes
+from start to end, Spark's start included. "marginal" is what more text costs once a program runs: all of the corpus less its
+first part. Recall is of pairs, by their true Jaccard similarity; precision is the share of what was removed that is at least
+0.7 similar to another document of its planted cluster.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import frame
+from corpora.planted import planted_corpus
+
+REQUIREMENTS = "jobs/python/datatrove.txt"
+LANGUAGES = ("en", "zh")
+FILES = 4  # per language, so that both cores have work to the end
+PEERS = frame.ROOT / "jobs/bench/peers"
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="jobs/bench/run dedup", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, help="folder with en/*.jsonl and zh/*.jsonl (default: one with planted duplicates is made)")
+    parser.add_argument("--truth", type=Path, help="the planted clusters of --corpus")
+    parser.add_argument("--mb", type=float, default=12, help="MB of each language that both sides read, at most")
+    parser.add_argument("--part", type=float, default=0.25, help="share of it that the marginal cost leaves out, 0 to 1")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--work", type=Path, help="folder for inputs and outputs (default: a temporary one)")
+    return parser.parse_args()
+
+
+def copy(source, target, limit):
+    """The first megabytes of a language, in files of equal size; returns bytes and ids."""
+    target.mkdir(parents=True)
+    outputs = [open(target / f"{i}.jsonl", "wb") for i in range(FILES)]
+    written, ids = 0, set()
+    for file in sorted(source.glob("*.jsonl")):
+        for line in open(file, "rb"):
+            if written >= limit:
+                break
+            outputs[len(ids) % FILES].write(line)
+            written += len(line)
+            ids.add(json.loads(line)["id"])
+    for out in outputs:
+        out.close()
+    if not ids:
+        sys.exit(f"bench: no *.jsonl with a line in {source}")
+    return written, ids
+
+
+def ours(folders, output):
+    inputs = ",".join(f'"{folder}/*.jsonl"' for folder in folders)
+    command = [frame.ROOT / "jobs/caravan", "dedup", "--master", "local[2]", "--force", "read.id-field=id", "spark.driver.memory=4g"]
+    shutil.rmtree(output, ignore_errors=True)
+    return frame.run([*command, f"input=[{inputs}]", f"output={output}"], f"{output}.log")
+
+
+def datatrove(python, language, folder, output):
+    shutil.rmtree(output, ignore_errors=True)
+    return frame.run([python, PEERS / "datatrove_minhash.py", language, folder, output, FILES, 2], f"{output}.log")
+
+
+def removed(python, output):
+    """Ids that a side removed."""
+    done = subprocess.run([python, PEERS / "dedup_removed.py", output], stdout=subprocess.PIPE, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def quality(truth, language, ids, gone):
+    """Recall by true similarity and precision, of planted duplicates that are all in the corpus."""
+    bands, nearest = {}, {}
+    for cluster in map(json.loads, open(truth)):
+        members = cluster["ids"]
+        if cluster["lang"] != language or not ids.issuperset(members):
+            continue
+        exact = cluster["kind"] == "exact"
+        pairs = [[i, j, 1.0] for j in range(len(members)) for i in range(j)] if exact else cluster["pairs"]
+        for i, j, similarity in pairs:
+            for member in (members[i], members[j]):
+                nearest[member] = max(nearest.get(member, 0), similarity)
+        if exact:
+            band, found, planted = "exact", min(sum(m in gone for m in members), len(members) - 1), len(members) - 1
+        elif len(members) == 2:
+            band = f"{min(int(pairs[0][2] * 10 + 1e-9), 9) / 10:.1f}"
+            found, planted = int(any(m in gone for m in members)), 1
+        else:
+            continue
+        sums = bands.setdefault(band, [0, 0])
+        sums[0] += found
+        sums[1] += planted
+    judged = [nearest[i] for i in gone if i in nearest]
+    right = sum(similarity >= 0.7 for similarity in judged)
+    return {b: found / planted for b, (found, planted) in sorted(bands.items())}, right / max(1, len(judged)), sum(n for _, n in bands.values())
+
+
+def measure(o, work, source, truth):
+    size, ids = {}, {}
+    for language in LANGUAGES:
+        size[language], ids[language] = copy(source / language, work / "all" / language, o.mb * 1e6)
+        size[language, "part"], _ = copy(source / language, work / "part" / language, size[language] * o.part)
+    python = frame.venv(REQUIREMENTS) / "bin/python"
+    costs = {}
+
+    def note(side, amount, cost):
+        costs.setdefault((side, amount), []).append(cost)
+        print(f"{side} {amount}: {cost.wall:.1f} s, {cost.cpu:.1f} CPU-s", file=sys.stderr, flush=True)
+
+    ours([work / "part" / "en"], work / "ours")  # builds the jar, and brings files into memory
+    for _ in range(o.rounds):
+        for amount in ("part", "all"):
+            note("ours", amount, ours([work / amount / x for x in LANGUAGES], work / "ours"))
+            for language in LANGUAGES:
+                note(language, amount, datatrove(python, language, work / amount / language, work / language))
+    gone = {"ours": removed(python, work / "ours"), **{x: removed(python, work / x) for x in LANGUAGES}}
+    report(o, {key: frame.median(runs) for key, runs in costs.items()}, size, ids, gone, truth)
+
+
+def report(o, costs, size, ids, gone, truth):
+    for amount in ("part", "all"):  # datatrove: one language after the other
+        both = [costs[x, amount] for x in LANGUAGES]
+        costs["datatrove", amount] = frame.Cost(sum(c.wall for c in both), sum(c.cpu for c in both), max(c.memory for c in both))
+    megabytes = sum(size[x] for x in LANGUAGES) / 1e6
+    more = megabytes - sum(size[x, "part"] for x in LANGUAGES) / 1e6
+    rows, speeds = [], {}
+    for side in ("ours", "datatrove"):
+        whole, part = costs[side, "all"], costs[side, "part"]
+        speeds[side] = megabytes / whole.wall, megabytes / whole.cpu, more / (whole.cpu - part.cpu)
+        rows.append([side, *(f"{s:.2f}" for s in speeds[side]), f"{whole.memory / 1e6:.0f}"])
+    print(f"en {size['en'] / 1e6:.1f} MB, zh {size['zh'] / 1e6:.1f} MB; medians of {o.rounds}; marginal: the last {more:.1f} MB")
+    frame.table(["", "MB per wall s", "MB per CPU-s", "marginal MB per CPU-s", "peak MB"], rows)
+    values = {name: a / b for name, a, b in zip(("ratio", "ratio_cpu", "ratio_marginal"), speeds["ours"], speeds["datatrove"])}
+    if truth:
+        values |= qualities(truth, ids, gone)
+    frame.result(bench="dedup", megabytes=megabytes, **values)
+
+
+def qualities(truth, ids, gone):
+    rows, values, bands = [], {}, set()
+    results = {}
+    for language in LANGUAGES:
+        for side in ("ours", "datatrove"):
+            dropped = gone["ours"] & ids[language] if side == "ours" else gone[language]
+            results[language, side] = quality(truth, language, ids[language], dropped)
+            bands |= set(results[language, side][0])
+    names = sorted(bands)
+    for (language, side), (recall, precision, planted) in results.items():
+        rows.append([f"{language} {side}", planted, *(f"{recall[b]:.4f}" if b in recall else "" for b in names), f"{precision:.4f}"])
+        for band in ("0.7", "0.8", "0.9"):
+            values[f"recall_{band}_{language}_{side}"] = recall.get(band, float("nan"))
+        values[f"precision_{language}_{side}"] = precision
+    print("recall of planted pairs by true Jaccard similarity (from the number to the next), and precision at 0.7 or more")
+    frame.table(["", "pairs", *names, "precision"], rows)
+    return values
+
+
+def main():
+    o = options()
+    if o.truth and not o.corpus:
+        sys.exit("bench: --truth needs --corpus; the corpus that is made here brings its own")
+    work = Path(tempfile.mkdtemp(prefix="caravan-bench-", dir=o.work))
+    try:
+        if o.corpus:
+            measure(o, work, o.corpus.absolute(), o.truth)
+        else:
+            measure(o, work, planted_corpus(work / "corpus", o.mb * 1e6), work / "corpus/truth.jsonl")
+    finally:
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()
