@@ -61,13 +61,13 @@ final class JsonRecords implements Serializable {
     } catch (JsonFields.MismatchException e) {
       return broken(file, position, utf8, from, to, e.getMessage());
     } catch (JsonProcessingException e) {
-      return broken(file, position, utf8, from, to, "no JSON: " + fault(e, from));
+      return broken(file, position, utf8, from, to, "no JSON: " + fault(e));
     } catch (IOException e) {
       throw new UncheckedIOException("reading from memory", e);
     }
   }
 
-  private static String fault(JsonProcessingException e, int from) {
+  private static String fault(JsonProcessingException e) {
     // The record is UTF-8: where Jackson says it is not, it met a character outside of strings.
     String message =
         e.getOriginalMessage().startsWith("Invalid UTF-8")
@@ -75,8 +75,7 @@ final class JsonRecords implements Serializable {
             : e.getOriginalMessage();
     return e.getLocation() == null
         ? message
-        : "%s, at byte %,d of the record"
-            .formatted(message, e.getLocation().getByteOffset() - from);
+        : "%s, at byte %,d of the record".formatted(message, e.getLocation().getByteOffset());
   }
 
   /** The document of a record that is parsed already, or the broken record. */

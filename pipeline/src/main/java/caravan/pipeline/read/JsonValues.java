@@ -16,6 +16,9 @@ import java.util.Arrays;
 final class JsonValues implements Closeable {
   private static final int MAX_INDENT = 1024;
 
+  /** Each costs up to a read of the longest record. */
+  private static final int MAX_RESTARTS = 256;
+
   private final ByteWindow window;
 
   /** The open brackets of the value at hand. */
@@ -32,6 +35,11 @@ final class JsonValues implements Closeable {
   private long position;
   private long lineStart;
   private boolean lineUsed;
+
+  /** Blanks before the value on its line. */
+  private int indent;
+
+  private int restarts;
 
   JsonValues(InputStream in, int maxRecordBytes) {
     this.window = new ByteWindow(in, maxRecordBytes);
@@ -53,6 +61,35 @@ final class JsonValues implements Closeable {
     }
     lineUsed = true;
     cutOff = !(c == '{' || c == '[' ? structure() : scalar());
+    if (cutOff && restarts < MAX_RESTARTS && !window.tooLong()) {
+      restart();
+    }
+    return true;
+  }
+
+  /**
+   * A value that does not close before the stream ends may lack a bracket: then it ends before the
+   * next line that begins like its own.
+   */
+  private void restart() {
+    byte[] bytes = window.bytes;
+    for (int line = window.recordStart() + 1; line + indent < window.limit; line++) {
+      if (bytes[line - 1] == '\n' && bytes[line + indent] == '{' && isBlank(line, line + indent)) {
+        window.at = line;
+        beginLine();
+        cutOff = false;
+        restarts++;
+        return;
+      }
+    }
+  }
+
+  private boolean isBlank(int from, int to) {
+    for (int i = from; i < to; i++) {
+      if (window.bytes[i] != ' ' && window.bytes[i] != '\t') {
+        return false;
+      }
+    }
     return true;
   }
 
@@ -102,6 +139,7 @@ final class JsonValues implements Closeable {
         return c;
       }
       begun |= c == '[';
+      indent = c == ' ' || c == '\t' ? indent + 1 : 0;
       window.at++;
       if (c == '\n') {
         beginLine();
@@ -117,6 +155,7 @@ final class JsonValues implements Closeable {
   private void beginLine() {
     lineStart = window.offset();
     lineUsed = false;
+    indent = 0;
   }
 
   /** Goes behind an object or array; false when the stream ends first. */
@@ -213,8 +252,14 @@ final class JsonValues implements Closeable {
     return window.peek(ahead) == '{';
   }
 
-  /** Whether an object may begin in what is open, behind this character. */
+  /**
+   * Whether an object may begin in what is open, behind this character. It may not in an array that
+   * is an element itself: that is no document, and often a slip where a comma was meant.
+   */
   private boolean mayOpen(int last) {
+    if (isArray && depth == 1 && open[0] == '[') {
+      return false;
+    }
     return open[depth - 1] == '{' ? last == ':' : last == ',' || last == '[';
   }
 
@@ -226,9 +271,13 @@ final class JsonValues implements Closeable {
     openArrays += bracket == '[' ? 1 : 0;
   }
 
-  /** Closes the innermost bracket of this kind and what is open in it; nothing when none is. */
+  /**
+   * Closes the innermost bracket of this kind and what is open in it; everything when none is open,
+   * because then the value is broken.
+   */
   private void close(char bracket) {
     if (bracket == '[' ? openArrays == 0 : openArrays == depth) {
+      depth = 0;
       return;
     }
     byte closed;

@@ -53,7 +53,10 @@ class JsonFormatTest {
                     "")))
         .satisfiesExactly(
             t -> assertThat(t).isEqualTo("a"),
-            t -> assertThat(t).startsWith("broken_record: no JSON: Unrecognized token 'tru'"),
+            t ->
+                assertThat(t)
+                    .startsWith("broken_record: no JSON: Unrecognized token 'tru'")
+                    .endsWith("at byte 13 of the record"),
             t -> assertThat(t).isEqualTo("broken_record: no JSON object but a number"),
             t -> assertThat(t).isEqualTo("broken_record: no JSON object but null"),
             t -> assertThat(t).isEqualTo("broken_record: no JSON object but a string"),
@@ -162,7 +165,7 @@ class JsonFormatTest {
   @Test
   void hostile_brackets_take_linear_time() {
     String braces = "{\"a\":".repeat(500_000) + "]".repeat(500_000);
-    assertThat(json(braces, "")).hasSize(1);
+    assertThat(json(braces, "")).hasSize(2);
     assertThat(json("[" + braces, "")).isNotEmpty();
   }
 

@@ -11,10 +11,14 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 
 /** What a format reads from bytes, without files and Spark. */
 final class Reading {
+  private static final Map<String, Records> RECORDS = new ConcurrentHashMap<>();
+
   private Reading() {}
 
   static SourceFile file(String name) {
@@ -22,7 +26,8 @@ final class Reading {
   }
 
   static Records records(String overrides) {
-    return new Records(ReferenceConf.read("read", ReadConfig.class, overrides));
+    return RECORDS.computeIfAbsent(
+        overrides, o -> new Records(ReferenceConf.read("read", ReadConfig.class, o)));
   }
 
   static List<Document> json(String text, String overrides) {
