@@ -2,6 +2,7 @@ package caravan.pipeline;
 
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
 import net.openhft.hashing.LongTupleHashFunction;
 
 /**
@@ -26,6 +27,7 @@ public record SourceFile(
   public String id(long position) {
     byte[] key = (source + "\0" + relativePath + "\0" + position).getBytes(StandardCharsets.UTF_8);
     long[] hash = LongTupleHashFunction.xx128().hashBytes(key);
-    return String.format("%016x%016x", hash[0], hash[1]);
+    HexFormat hex = HexFormat.of();
+    return hex.toHexDigits(hash[0]) + hex.toHexDigits(hash[1]);
   }
 }
