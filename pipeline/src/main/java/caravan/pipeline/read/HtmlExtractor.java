@@ -1,8 +1,10 @@
 package caravan.pipeline.read;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.jsoup.Jsoup;
 import org.jsoup.nodes.Document;
@@ -28,6 +30,8 @@ final class HtmlExtractor {
           "object",
           "nav",
           "button",
+          "rt",
+          "rp",
           "select",
           "input",
           "textarea",
@@ -53,12 +57,16 @@ final class HtmlExtractor {
               + "|trending|pagination|pager|skip|skiplink|toolbar|topnav|bottomnav|subnav|navlist|login"
               + "|copyright|crumb|qrcode|hot-?news|tuijian|xiangguan|fenxiang|pinglun|guanggao)(?:$|[ -])");
 
+  /** Comments are often longer than what they are about. */
+  private static final Pattern COMMENTS =
+      Pattern.compile("(?:^|[ -])(?:comments?|comment-?list|disqus|pinglun)(?:$|[ -])");
+
   /** What content management systems, English and Chinese ones, call an article's text. */
   private static final Pattern ARTICLE =
       Pattern.compile(
           "(?:^|[ -])(?:(?:article|entry|post|story|news|blog|detail|details|art|topic|single)-?"
-              + "(?:body|content|contents|text|txt|con|cont|context|detail)"
-              + "|content-?(?:article|body|text|txt|detail|main|area)"
+              + "(?:body|content|contents|text|txt|con|cont|context|detail|entry|inner)"
+              + "|(?:content|body)-?(?:article|body|text|txt|detail|main|area)"
               + "|artibody|endtext|js-content|rich-media-content|trs-editor|vsb-content|ctrlfscont"
               + "|markdown-body|mw-parser-output|zhengwen|rwb-zw|p-detail|text-con|txt-con|main-text)"
               + "(?:$|[ -])");
@@ -105,14 +113,22 @@ final class HtmlExtractor {
   private int content() {
     tree.drop(0, i -> isNeverContent(tree.element(i)));
     int all = tree.plain(0);
-    int marked = article();
+    int[] marked = {
+      marked(HtmlExtractor::isNamedArticle),
+      marked(element -> element.nameIs("article")),
+      marked(element -> element.nameIs("main") || element.attr("role").equals("main"))
+    };
     tree.drop(
         0,
         i ->
             tree.plain(i) < mostOfBoilerplate(tree.element(i)) * all
-                && (marked < 0 || !tree.contains(i, marked)));
-    int article = marked >= 0 && tree.plain(marked) >= ENOUGH * tree.plain(0) ? marked : -1;
-    int content = article < 0 ? holderOfMost() : article;
+                && Arrays.stream(marked).noneMatch(m -> m >= 0 && tree.contains(i, m)));
+    int best =
+        Arrays.stream(marked)
+            .filter(m -> m >= 0 && tree.plain(m) >= ENOUGH * tree.plain(0))
+            .findFirst()
+            .orElse(0);
+    int content = best > 0 && best == marked[0] ? best : holderOfMost(best);
     tree.drop(
         content,
         i ->
@@ -131,11 +147,13 @@ final class HtmlExtractor {
 
   /** The share of the page that an element must hold so as not to be boilerplate. */
   private static double mostOfBoilerplate(Element element) {
-    if (BOILERPLATE.matcher(names(element)).find()) {
+    String names = names(element);
+    if (COMMENTS.matcher(names).find()) {
       return MOST;
     }
     boolean seldom =
-        SELDOM_CONTENT.contains(element.normalName())
+        BOILERPLATE.matcher(names).find()
+            || SELDOM_CONTENT.contains(element.normalName())
             || SELDOM_ROLES.contains(element.attr("role"))
             || element.attr("style").replace(" ", "").contains("display:none");
     return seldom ? HALF : 0;
@@ -155,9 +173,9 @@ final class HtmlExtractor {
   }
 
   /** The element that is marked as the article; -1 when none is, or several are. */
-  private int article() {
+  private int marked(Predicate<Element> mark) {
     int best = -1;
-    List<Integer> marked = tree.kept(0).stream().filter(i -> isArticle(tree.element(i))).toList();
+    List<Integer> marked = tree.kept(0).stream().filter(i -> mark.test(tree.element(i))).toList();
     for (int i : marked) {
       if (best < 0 || tree.plain(i) > tree.plain(best)) {
         best = i;
@@ -175,15 +193,16 @@ final class HtmlExtractor {
     return article;
   }
 
-  private static boolean isArticle(Element element) {
+  private static boolean isNamedArticle(Element element) {
     return element.attr("itemprop").toLowerCase(Locale.ROOT).equals("articlebody")
         || ARTICLE.matcher(names(element)).find();
   }
 
-  private int holderOfMost() {
-    double most = MOST * tree.plain(0);
-    int content = 0;
-    for (int i : tree.kept(0)) {
+  /** The smallest element that holds most of what one above it holds. */
+  private int holderOfMost(int root) {
+    double most = MOST * tree.plain(root);
+    int content = root;
+    for (int i : tree.kept(root)) {
       boolean below = tree.contains(content, i);
       if (below && tree.plain(i) >= most && most > 0 && !tree.element(i).nameIs("p")) {
         content = i;

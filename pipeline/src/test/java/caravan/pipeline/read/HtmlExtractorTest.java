@@ -139,4 +139,18 @@ class HtmlExtractorTest {
     assertThat(HtmlExtractor.extract(page).text()).startsWith("正文，正文。粗\n\n正文");
     assertThat((System.nanoTime() - start) / 1e9).isLessThan(30);
   }
+
+  @Test
+  void an_article_element_is_the_content_also_in_a_wrapper_with_a_name_of_boilerplate() {
+    String page = "<div class=\"sharing-container\"><article>%s</article></div><p>%s</p>";
+    assertThat(HtmlExtractor.extract(page.formatted(ARTICLE, "别处的一段文字。".repeat(5))).text())
+        .isEqualTo(ARTICLE_TEXT);
+  }
+
+  @Test
+  void readings_above_characters_are_left_out() {
+    assertThat(
+            HtmlExtractor.extract("<p><ruby>漢<rp>(</rp><rt>hàn</rt><rp>)</rp></ruby>字</p>").text())
+        .isEqualTo("漢字");
+  }
 }
