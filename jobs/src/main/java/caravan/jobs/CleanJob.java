@@ -6,7 +6,10 @@ import caravan.pipeline.Storage;
 import caravan.pipeline.clean.CleanConfig;
 import caravan.pipeline.clean.CleanStage;
 import caravan.pipeline.clean.Cleaner;
+import caravan.pipeline.clean.Learned;
 import caravan.pipeline.clean.ListFiles;
+import caravan.pipeline.learn.LearnedRules;
+import caravan.pipeline.learn.Learner;
 import caravan.pipeline.read.ReadConfig;
 import java.util.List;
 import java.util.Map;
@@ -37,23 +40,41 @@ final class CleanJob extends Job<CleanJob.Config> {
   static StageReport run(SparkSession spark, Config config, boolean force) {
     Corpus corpus = Corpus.open(spark, config.input(), config.read());
     ListFiles lists = lists(config.clean(), spark.sparkContext().hadoopConfiguration());
+    Learned learned =
+        new Learner(spark, config.output(), force)
+            .learn(
+                new Learner.Run(
+                    config.clean(), lists, config.read(), corpus.inputs(), corpus.reader()));
+    Cleaner cleaner = new Cleaner(config.clean(), lists, learned);
     StageOutput.Limits limits = new StageOutput.Limits(false, config.read().maxBrokenFraction());
     StageOutput.Result result =
         new StageOutput(spark, config.output(), limits)
             .run(
-                new CleanStage(config.clean(), lists),
+                new CleanStage(cleaner),
                 corpus.inputs(),
                 corpus.reader(),
-                Map.of("read", config.read(), "clean", config.clean(), "lists", lists.digests()),
+                Map.of(
+                    "read", config.read(),
+                    "clean", config.clean(),
+                    "lists", lists.digests(),
+                    "learned", learned.digests()),
                 force);
-    StagePages.clean(corpus, new Cleaner(config.clean(), lists), result, config.output());
+    StagePages.clean(corpus, cleaner, result, config.output());
     Summary.print(result, config.output());
     return result.report();
   }
 
-  /** What the stage does to each document. */
-  static Cleaner cleaner(CleanConfig config, Configuration hadoop) {
-    return new Cleaner(config, lists(config, hadoop));
+  /**
+   * What the stage did to each document of an output.
+   *
+   * @param learned section of the output's config.json
+   */
+  static Cleaner cleaner(
+      CleanConfig config, String output, Map<String, Object> learned, Configuration hadoop) {
+    return new Cleaner(
+        config,
+        lists(config, hadoop),
+        LearnedRules.of(new Storage(hadoop), output, config, learned));
   }
 
   /** The files that the rules name. */

@@ -104,7 +104,12 @@ final class ExplainJob extends Job<ExplainJob.Config> {
 
   private static void cleaning(Trace.Step step, Document raw, Configuration hadoop) {
     CleanConfig config = step.stage().section("clean", CleanConfig.class, hadoop);
-    Story story = CleanJob.cleaner(config, hadoop).explain(raw);
+    @SuppressWarnings("unchecked")
+    Map<String, Object> learned =
+        (Map<String, Object>) step.stage().config(hadoop).getOrDefault("learned", Map.of());
+    Story story =
+        CleanJob.cleaner(config, step.stage().directory().toString(), learned, hadoop)
+            .explain(raw);
     for (Story.Step told : story.steps()) {
       if (told instanceof Story.Edit edit) {
         edit(edit);

@@ -15,6 +15,7 @@ import java.util.Set;
  * @param chinese what happens to traditional Chinese
  * @param keepLanguages documents in another language are dropped
  * @param maskPii kinds of personal data to mask
+ * @param boilerplate lines that documents of a site share
  * @param zh rules for Chinese documents
  * @param en rules for English documents
  * @param other rules for all others, where {@code keepLanguages} keeps them
@@ -24,6 +25,7 @@ public record CleanConfig(
     ChineseConverter.Mode chinese,
     List<String> keepLanguages,
     List<PiiMasker.Kind> maskPii,
+    Boilerplate boilerplate,
     LanguageRules zh,
     LanguageRules en,
     LanguageRules other)
@@ -44,7 +46,7 @@ public record CleanConfig(
   }
 
   /** The rules for a document's language. */
-  LanguageRules rules(String language) {
+  public LanguageRules rules(String language) {
     return switch (language) {
       case LanguageDetector.CHINESE -> zh;
       case LanguageDetector.ENGLISH -> en;

@@ -13,16 +13,13 @@ import caravan.pipeline.text.Drop;
 public final class CleanStage implements DocumentStage {
   private final Cleaner cleaner;
 
-  /** For settings that name no list files. */
+  /** For settings that name no list files and learn nothing. */
   public CleanStage(CleanConfig config) {
-    this(config, ListFiles.NONE);
+    this(new Cleaner(config));
   }
 
-  /**
-   * @param lists what the files hold that the settings name
-   */
-  public CleanStage(CleanConfig config, ListFiles lists) {
-    this.cleaner = new Cleaner(config, lists);
+  public CleanStage(Cleaner cleaner) {
+    this.cleaner = cleaner;
   }
 
   @Override

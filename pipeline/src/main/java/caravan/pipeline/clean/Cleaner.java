@@ -43,26 +43,44 @@ public final class Cleaner implements Serializable {
   private final PiiMasker masker;
   private final Map<String, List<LanguageRules.Named>> rules = new HashMap<>();
 
-  /** For settings that name no list files. */
+  /** A document as the rules of its language get it. */
+  public record Ready(String language, Passage passage) {}
+
+  /** For settings that name no list files and learn nothing. */
   public Cleaner(CleanConfig config) {
-    this(config, ListFiles.NONE);
+    this(config, ListFiles.NONE, Learned.NOTHING);
   }
 
   /**
    * @param files what {@link ListFiles#read} found for these settings
+   * @param learned rules that were learned for these settings
    */
-  public Cleaner(CleanConfig config, ListFiles files) {
+  public Cleaner(CleanConfig config, ListFiles files, Learned learned) {
     this.config = config;
     this.normalizer = new TextNormalizer(config.normalize());
     this.converter = new ChineseConverter(config.chinese());
     this.masker = new PiiMasker(config.maskPii());
     for (String language : config.keepLanguages()) {
-      rules.put(language, config.rules(language).chain(files));
+      rules.put(language, config.rules(language).chain(files, learned.rules(language)));
     }
   }
 
   public Cleaned clean(Document document) {
     return new Cleaning(document, null).run();
+  }
+
+  /** For those who learn rules from a corpus: what the rules will see. */
+  public Ready ready(Document document) {
+    Passage passage = passage(document, normalizer.normalize(document.text()).text());
+    String language = detector.detect(passage.text());
+    return language.equals(LanguageDetector.CHINESE)
+        ? new Ready(language, passage.withText(converter.convert(passage.text()).text()))
+        : new Ready(language, passage);
+  }
+
+  private Passage passage(Document document, String text) {
+    String site = config.boilerplate().enabled() ? config.boilerplate().site(document) : "";
+    return Passage.of(text, document.meta(), site);
   }
 
   /** The same with everything that happened on the way. */
@@ -82,6 +100,9 @@ public final class Cleaner implements Serializable {
     private final Map<String, Long> edits = new TreeMap<>();
     private Optional<Drop> drop = Optional.empty();
 
+    /** What rules have said of the document up to the one that dropped it. */
+    private Map<String, String> labels = Map.of();
+
     Cleaning(Document document, List<Story.Step> steps) {
       this.document = document;
       this.steps = steps;
@@ -91,16 +112,24 @@ public final class Cleaner implements Serializable {
       TextNormalizer.Normalized normalized = normalizer.normalize(document.text());
       edited("normalize", document.text(), normalized.text(), normalized.removed());
       Map<String, Long> normalizing = Map.copyOf(edits);
-      Passage passage = Passage.of(normalized.text(), document.meta());
+      Passage passage = passage(document, normalized.text());
       String language = detector.detect(passage.text());
       Document whole = labelled(document.withText(normalized.text()).withLanguage(language));
       String text = apply(language, simplified(language, passage));
       if (drop.isPresent()) {
-        return new Cleaned(whole, drop, normalizing);
+        return new Cleaned(withLabels(whole), drop, normalizing);
       }
       PiiMasker.Masked masked = masker.mask(text);
       edited("mask-pii", text, masked.text(), masked.removed());
-      return new Cleaned(whole.withText(masked.text()), drop, edits);
+      return new Cleaned(withLabels(whole.withText(masked.text())), drop, edits);
+    }
+
+    private Document withLabels(Document unlabelled) {
+      Document labelled = unlabelled;
+      for (Map.Entry<String, String> label : labels.entrySet()) {
+        labelled = labelled.withMeta(label.getKey(), label.getValue());
+      }
+      return labelled;
     }
 
     /** Chinese as the rules get it: they, too, know simplified words best. */
@@ -125,6 +154,7 @@ public final class Cleaner implements Serializable {
       }
       Passage passage = whole;
       for (LanguageRules.Named named : chain) {
+        boolean open = drop.isEmpty();
         if (named.rule() instanceof TextFilter filter) {
           Judge judge = steps == null ? Judge.quick() : Judge.thorough();
           filter.measure(passage, judge);
@@ -133,6 +163,9 @@ public final class Cleaner implements Serializable {
           TextEdit.Edited edited = edit.edit(passage);
           edited(named.name(), passage.text(), edited.text(), edited.removed());
           passage = passage.withText(edited.text());
+        }
+        if (open && !passage.labels().isEmpty()) {
+          labels = Map.copyOf(passage.labels());
         }
         if (drop.isPresent() && steps == null) {
           break;

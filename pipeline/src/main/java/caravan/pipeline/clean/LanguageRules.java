@@ -39,7 +39,8 @@ public record LanguageRules(
     C4ParagraphFilter c4Paragraphs,
     FineWebQualityFilter finewebQuality,
     ChineseQualityFilter chineseQuality,
-    AdvertisingFilter advertising)
+    AdvertisingFilter advertising,
+    Perplexity perplexity)
     implements Serializable {
   private static final String BLOCKLIST = "blocklist";
 
@@ -51,7 +52,7 @@ public record LanguageRules(
    */
   public LanguageRules {
     filters = List.copyOf(filters);
-    Map<String, Supplier<Rule>> known = known(ListFiles.NONE);
+    Map<String, Supplier<Rule>> known = known(ListFiles.NONE, Map.of());
     for (String name : filters) {
       if (!known.containsKey(name)) {
         throw new IllegalArgumentException(
@@ -61,10 +62,13 @@ public record LanguageRules(
     }
   }
 
-  /** The rules that apply, in order. */
-  List<Named> chain(ListFiles files) {
-    Map<String, Supplier<Rule>> known = known(files);
-    return filters.stream().map(name -> new Named(name, known.get(name).get())).toList();
+  /** The rules that apply, in order; those that learn only when they have learned something. */
+  List<Named> chain(ListFiles files, Map<String, Rule> learned) {
+    Map<String, Supplier<Rule>> known = known(files, learned);
+    return filters.stream()
+        .map(name -> new Named(name, known.get(name).get()))
+        .filter(named -> named.rule() != null)
+        .toList();
   }
 
   /** Paths of the files that the rules in use read their lists from. */
@@ -72,8 +76,14 @@ public record LanguageRules(
     return filters.contains(BLOCKLIST) ? blocklist.files() : List.of();
   }
 
-  private Map<String, Supplier<Rule>> known(ListFiles files) {
+  /** Whether documents are judged by perplexity: the rule is named and has a reference. */
+  public boolean measuresPerplexity() {
+    return filters.contains(Perplexity.RULE) && perplexity.inUse();
+  }
+
+  private Map<String, Supplier<Rule>> known(ListFiles files, Map<String, Rule> learned) {
     Map<String, Supplier<Rule>> known = new LinkedHashMap<>();
+    known.put(Boilerplate.RULE, () -> learned.get(Boilerplate.RULE));
     known.put("language-lines", () -> languageLines);
     known.put("page-lines", () -> pageLines);
     known.put("citation-marks", () -> citationMarks);
@@ -87,6 +97,7 @@ public record LanguageRules(
     known.put("fineweb-quality", () -> finewebQuality);
     known.put("chinese-quality", () -> chineseQuality);
     known.put("advertising", () -> advertising);
+    known.put(Perplexity.RULE, () -> learned.get(Perplexity.RULE));
     return known;
   }
 }

@@ -8,7 +8,8 @@ import java.util.TreeMap;
  * A rule that removes lines. What is left keeps its paragraphs: lines on both sides of removed ones
  * are a paragraph apart if a blank line stood anywhere between them.
  */
-public sealed interface LineRule extends TextEdit permits PageLines, C4Lines, LanguageLines {
+public sealed interface LineRule extends TextEdit
+    permits PageLines, C4Lines, LanguageLines, BoilerplateLines.OfSite {
 
   /** Edit reason for which a line goes, such as {@code line_navigation}; empty when it stays. */
   Optional<String> removal(Lines lines, int line);

@@ -3,7 +3,7 @@ package caravan.pipeline.text;
 import java.util.Map;
 
 /** A rule that takes something out of a text. */
-public sealed interface TextEdit extends Rule permits LineRule, CitationMarks {
+public sealed interface TextEdit extends Rule permits LineRule, BoilerplateLines, CitationMarks {
 
   /**
    * @param text what is left

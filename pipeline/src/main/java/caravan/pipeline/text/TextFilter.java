@@ -12,7 +12,8 @@ public sealed interface TextFilter extends Rule
         FineWebQualityFilter,
         ChineseQualityFilter,
         AdvertisingFilter,
-        BlocklistFilter {
+        BlocklistFilter,
+        PerplexityFilter {
 
   /**
    * Tells the judge what it measures, one value after the other, as long as the judge wants to hear

@@ -199,7 +199,7 @@ class CleanerTest {
     CleanConfig config = ReferenceConf.read("clean", CleanConfig.class, "zh { " + blocklist + " }");
     Map<String, String> texts = Map.of("words", "# bad\n渔网 \n\n", "urls", "\uFEFFa.com/b\n");
     ListFiles lists = ListFiles.read(config, path -> texts.get(path).getBytes(UTF_8));
-    Cleaner cleaner = new Cleaner(config, lists);
+    Cleaner cleaner = new Cleaner(config, lists, Learned.NOTHING);
     assertThat(clean(cleaner, PORT).drop())
         .hasValue(new Drop("blocked_words", "1 blocked words, maximum 0"));
     Document page = new Document("1", "s", "p", "", "好文章", Map.of("url", "http://www.a.com/b?c"));
@@ -212,7 +212,10 @@ class CleanerTest {
         .isEmpty();
     assertThatThrownBy(() -> new Cleaner(config))
         .hasMessageContaining("blocklist words: not read; the cleaner needs ListFiles.read");
-    assertThatThrownBy(() -> new Cleaner(config, ListFiles.read(config, path -> new byte[] {'#'})))
+    assertThatThrownBy(
+            () ->
+                new Cleaner(
+                    config, ListFiles.read(config, path -> new byte[] {'#'}), Learned.NOTHING))
         .hasMessageContaining("blocklist words: no entry in it, wanted one a line");
   }
 
@@ -223,7 +226,7 @@ class CleanerTest {
             "clean.keep-languages: got [zh, fr], wanted one or more of zh, en and other");
     assertThatThrownBy(() -> cleaner("en.filters = [lenght]"))
         .hasMessageContaining(
-            "clean filters: got lenght, wanted one or more of language-lines, page-lines");
+            "clean filters: got lenght, wanted one or more of boilerplate-lines, language-lines");
     assertThatThrownBy(() -> cleaner("zh.length.max-chars = 3")).hasMessageContaining("max-chars");
   }
 }
