@@ -7,8 +7,8 @@ import java.util.stream.LongStream;
 /**
  * Removes the lines that many documents of a site share: menus, footers, notices. Which these are
  * is learned from the corpus before cleaning; {@code BoilerplateLearner} counts. Lines are compared
- * by their letters alone, in lower case, with every digit as 0, as CCNet compares paragraphs
- * (Wenzek et al. 2019, arXiv 1911.00359, section 3.1): {@code 第 3 页} and {@code 第4页} are the same
+ * by their letters alone, in lower case, with every number as 0, much as CCNet compares paragraphs
+ * (Wenzek et al. 2019, arXiv 1911.00359, section 3.1): {@code 第 3 页} and {@code 第14页} are the same
  * line.
  *
  * @param lines {@link #key}s of the lines to remove
@@ -17,6 +17,8 @@ import java.util.stream.LongStream;
 public record BoilerplateLines(Shared<LongSet> lines, int minCharacters) implements TextEdit {
   /** Edit reason. */
   public static final String REASON = "boilerplate_line";
+
+  private static final long PRIME = 0x100000001B3L;
 
   @Override
   public Edited edit(Passage passage) {
@@ -39,15 +41,18 @@ public record BoilerplateLines(Shared<LongSet> lines, int minCharacters) impleme
     String text = lines.text();
     long h = site;
     boolean letters = false;
+    boolean number = false;
     for (int i = lines.start(line); i < lines.end(line); ) {
       int c = text.codePointAt(i);
       i += Character.charCount(c);
-      if (Character.isDigit(c)) {
-        h = (h ^ '0') * 0x100000001B3L;
+      boolean digit = Character.isDigit(c);
+      if (digit && !number) {
+        h = (h ^ '0') * PRIME;
       } else if (Character.isLetter(c)) {
-        h = (h ^ Character.toLowerCase(c)) * 0x100000001B3L;
+        h = (h ^ Character.toLowerCase(c)) * PRIME;
         letters = true;
       }
+      number = digit;
     }
     return letters ? Words.mix(h) : 0;
   }
