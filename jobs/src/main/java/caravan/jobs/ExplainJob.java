@@ -108,8 +108,7 @@ final class ExplainJob extends Job<ExplainJob.Config> {
     Map<String, Object> learned =
         (Map<String, Object>) step.stage().config(hadoop).getOrDefault("learned", Map.of());
     Story story =
-        CleanJob.cleaner(config, step.stage().directory().toString(), learned, hadoop)
-            .explain(raw);
+        CleanJob.cleaner(config, step.stage().directory().toString(), learned, hadoop).explain(raw);
     for (Story.Step told : story.steps()) {
       if (told instanceof Story.Edit edit) {
         edit(edit);

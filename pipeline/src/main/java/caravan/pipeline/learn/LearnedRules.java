@@ -54,7 +54,10 @@ public final class LearnedRules {
           } else {
             NgramModel model = rules.model(name);
             rules.addPerplexity(
-                kind.substring(PERPLEXITY.length()), name, () -> model, number(digest, "head"),
+                kind.substring(PERPLEXITY.length()),
+                name,
+                () -> model,
+                number(digest, "head"),
                 number(digest, "middle"));
           }
         });
@@ -96,8 +99,7 @@ public final class LearnedRules {
         .put(Perplexity.RULE, new PerplexityFilter(model, head, middle, config.keep()));
     digests.put(
         PERPLEXITY + language,
-        Map.of(
-            "file", name, "sha256", record(name).get("sha256"), "head", head, "middle", middle));
+        Map.of("file", name, "sha256", record(name).get("sha256"), "head", head, "middle", middle));
   }
 
   Learned learned() {

@@ -12,14 +12,10 @@ import caravan.pipeline.clean.ListFiles;
 import caravan.pipeline.clean.Perplexity;
 import caravan.pipeline.read.CorpusReader;
 import caravan.pipeline.read.ReadConfig;
-import caravan.pipeline.text.BoilerplateLines;
-import caravan.pipeline.text.LongSet;
 import caravan.pipeline.text.NgramModel;
 import caravan.pipeline.text.PerplexityFilter;
 import caravan.pipeline.text.Rule;
 import caravan.pipeline.text.Shared;
-import java.io.DataInput;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -96,21 +92,21 @@ public final class Learner {
 
   private final class Learning {
     private final Run run;
-    private final Map<String, Map<String, Rule>> rules = new TreeMap<>();
-    private final Map<String, Object> digests = new TreeMap<>();
+    private final LearnedRules rules;
 
     /** By language. */
     private final Map<String, Shared<NgramModel>> models = new TreeMap<>();
 
-    private final Map<String, Object> modelDigests = new TreeMap<>();
+    /** Their files, by language. */
+    private final Map<String, String> modelNames = new TreeMap<>();
 
     Learning(Run run) {
       this.run = run;
-      run.clean().keepLanguages().forEach(language -> rules.put(language, new TreeMap<>()));
+      this.rules = new LearnedRules(files, run.clean());
     }
 
     Learned learned() {
-      return new Learned(rules, digests);
+      return rules.learned();
     }
 
     void boilerplate() {
@@ -120,15 +116,14 @@ public final class Learner {
       origin.put("boilerplate", config);
       origin.put("languages", run.clean().keepLanguages());
       String name = name("boilerplate", origin);
-      Map<String, Object> record = found(name).orElseGet(() -> learnBoilerplate(name, config));
-      long[] keys = files.read(name, record, Learner::readLongs);
-      var set = sc.broadcast(new LongSet(keys));
-      Rule rule = new BoilerplateLines(set::value, config.minCharacters());
-      rules.values().forEach(named -> named.put(Boilerplate.RULE, rule));
-      digests.put("boilerplate", record.get("sha256"));
+      if (found(name).isEmpty()) {
+        learnBoilerplate(name, config);
+      }
+      var lines = sc.broadcast(rules.lines(name));
+      rules.addBoilerplate(name, lines::value);
     }
 
-    private Map<String, Object> learnBoilerplate(String name, Boilerplate config) {
+    private void learnBoilerplate(String name, Boilerplate config) {
       log.info("clean: learning boilerplate lines from {}", run.inputs().spec());
       Cleaner cleaner = new Cleaner(run.clean(), run.lists(), Learned.NOTHING);
       List<String> languages = run.clean().keepLanguages();
@@ -155,9 +150,8 @@ public final class Learner {
               lines.keys().length,
               "found",
               lines.found());
-      Map<String, Object> written = files.write(name, record, out -> writeLongs(lines.keys(), out));
+      files.write(name, record, out -> LearnedRules.writeLongs(lines.keys(), out));
       files.deleteExcept("boilerplate-", name);
-      return written;
     }
 
     void model(String language) {
@@ -169,15 +163,15 @@ public final class Learner {
       origin.put("max-vocabulary", config.maxVocabulary());
       origin.put("max-ngrams", config.maxNgrams());
       String name = name("perplexity-" + language, origin);
-      Map<String, Object> record =
-          found(name).orElseGet(() -> train(name, language, config, reference));
-      var model = sc.broadcast(files.read(name, record, NgramModel::read));
+      if (found(name).isEmpty()) {
+        train(name, language, config, reference);
+      }
+      var model = sc.broadcast(rules.model(name));
       models.put(language, model::value);
-      modelDigests.put(language, record.get("sha256"));
+      modelNames.put(language, name);
     }
 
-    private Map<String, Object> train(
-        String name, String language, Perplexity config, Inputs reference) {
+    private void train(String name, String language, Perplexity config, Inputs reference) {
       log.info("clean: learning a model of {} from {}", language, reference.spec());
       Cleaner cleaner = new Cleaner(run.clean(), run.lists(), Learned.NOTHING);
       JavaRDD<String> texts =
@@ -203,7 +197,7 @@ public final class Learner {
       record.put("ngrams", trained.model().sizes());
       record.put("minCount", trained.minCount());
       record.put("discounts", trained.discounts());
-      return files.write(name, record, trained.model()::write);
+      files.write(name, record, trained.model()::write);
     }
 
     /** Those that earlier runs have not learned, in one pass over a sample of the input. */
@@ -214,7 +208,7 @@ public final class Learner {
           (language, model) -> {
             Map<String, Object> origin =
                 Map.of(
-                    "model", modelDigests.get(language),
+                    "model", modelNames.get(language),
                     "read", run.read(),
                     "clean", run.clean(),
                     "lists", run.lists().digests());
@@ -233,7 +227,14 @@ public final class Learner {
                   records.put(language, record);
                 });
       }
-      records.forEach(this::use);
+      records.forEach(
+          (language, record) ->
+              rules.addPerplexity(
+                  language,
+                  modelNames.get(language),
+                  models.get(language),
+                  LearnedRules.number(record, "head"),
+                  LearnedRules.number(record, "middle")));
     }
 
     private boolean isSampled(String language, Map<String, double[]> samples) {
@@ -255,7 +256,10 @@ public final class Learner {
               .max()
               .orElseThrow();
       Map<String, Map<String, Rule>> measuring = new TreeMap<>();
-      rules.forEach((language, named) -> measuring.put(language, new TreeMap<>(named)));
+      rules
+          .learned()
+          .rules()
+          .forEach((language, named) -> measuring.put(language, new TreeMap<>(named)));
       models.forEach(
           (language, model) ->
               measuring.get(language).put(Perplexity.RULE, PerplexityFilter.measuring(model)));
@@ -286,28 +290,11 @@ public final class Learner {
     private Map<String, Object> cutOffs(String language, double[] sample) {
       Perplexity config = run.clean().rules(language).perplexity();
       return Map.of(
-          "model", modelDigests.get(language),
+          "model", modelNames.get(language),
           "input", run.inputs().fingerprints(),
           "documents", sample.length,
           "head", quantile(sample, config.head()),
           "middle", quantile(sample, config.middle()));
-    }
-
-    private void use(String language, Map<String, Object> record) {
-      double head = ((Number) record.get("head")).doubleValue();
-      double middle = ((Number) record.get("middle")).doubleValue();
-      rules
-          .get(language)
-          .put(
-              Perplexity.RULE,
-              new PerplexityFilter(
-                  models.get(language),
-                  head,
-                  middle,
-                  run.clean().rules(language).perplexity().keep()));
-      digests.put(
-          "perplexity-" + language,
-          Map.of("model", modelDigests.get(language), "head", head, "middle", middle));
     }
   }
 
@@ -327,20 +314,5 @@ public final class Learner {
   /** Smallest value that at least a share of the values do not exceed. */
   static double quantile(double[] sorted, double share) {
     return sorted[Math.max(0, (int) Math.ceil(share * sorted.length) - 1)];
-  }
-
-  private static void writeLongs(long[] values, java.io.DataOutput out) throws IOException {
-    out.writeInt(values.length);
-    for (long value : values) {
-      out.writeLong(value);
-    }
-  }
-
-  private static long[] readLongs(DataInput in) throws IOException {
-    long[] values = new long[in.readInt()];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = in.readLong();
-    }
-    return values;
   }
 }

@@ -9,6 +9,7 @@ import caravan.pipeline.Inputs;
 import caravan.pipeline.Json;
 import caravan.pipeline.ReferenceConf;
 import caravan.pipeline.StageOutput;
+import caravan.pipeline.Storage;
 import caravan.pipeline.TestSpark;
 import caravan.pipeline.clean.CleanConfig;
 import caravan.pipeline.clean.CleanStage;
@@ -324,7 +325,8 @@ class LearnerSparkTest {
         ("keep-languages = [zh], boilerplate { enabled = true, min-documents = 2 }, zh { filters ="
                 + " [boilerplate-lines, perplexity], perplexity { order = 2, reference = [\"%s\"] } }")
             .formatted(dir.resolve("reference/*.jsonl")));
-    Cleaner cleaner = new Cleaner(clean, ListFiles.NONE, learn(false));
+    Learned learned = learn(false);
+    Cleaner cleaner = new Cleaner(clean, ListFiles.NONE, learned);
     String raw = backwards(PORT.get(0)) + "\n本站由渡轮公司主办";
     Document document = new Document("1", "s", "p", "", raw, Map.of("url", "http://port.cn/9"));
     Story story = cleaner.explain(document);
@@ -338,6 +340,12 @@ class LearnerSparkTest {
     assertThat(verdict.measures()).hasSize(1);
     assertThat(verdict.drop().orElseThrow().reason()).isEqualTo("high_perplexity");
     assertThat(story.outcome()).isEqualTo(cleaner.clean(document));
+    Learned found = LearnedRules.of(new Storage(conf), dir + "/out", clean, learned.digests());
+    assertThat(new Cleaner(clean, ListFiles.NONE, found).explain(document)).isEqualTo(story);
+    assertThat(found.digests()).isEqualTo(learned.digests());
+    assertThatThrownBy(
+            () -> LearnedRules.of(new Storage(conf), dir + "/raw", clean, learned.digests()))
+        .hasMessageContaining("not there any more; run clean again");
     assertThat(story.outcome().document().meta()).containsEntry("perplexity_bucket", "tail");
   }
 
