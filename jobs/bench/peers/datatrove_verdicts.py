@@ -91,6 +91,18 @@ def with_words(split, rule, text):
         return kept(rule, text)
 
 
+def top(ngrams):
+    """Nothing is repeated that is there once; of several that are equally frequent, the longest."""
+    counts = collections.Counter(ngrams)
+    most = max(counts.values())
+    return most * max(len(ngram) for ngram, count in counts.items() if count == most) if most > 1 else 0
+
+
+def repetition(text):
+    with mock.patch.object(gopher_repetition_filter, "find_top_duplicate", top):
+        return with_words(words, GopherRepetitionFilter(), text)
+
+
 def with_sentences(text):
     with mock.patch.object(c4_filters, "split_into_sentences", sentences):
         return kept(C4QualityFilter(), text)
@@ -99,7 +111,7 @@ def with_sentences(text):
 def quality(text):
     """A share of tokens (between white space) must have a letter; everything else is about words."""
     return with_words(words, GopherQualityFilter(max_non_alpha_words_ratio=None), text) and with_words(
-        tokens, GopherQualityFilter(**{f"{bound}": None for bound in BOUNDS}), text
+        tokens, GopherQualityFilter(**dict.fromkeys(BOUNDS)), text
     )
 
 
@@ -121,7 +133,8 @@ SPACES = "space at the ends of lines, blank lines"
 EXPLANATIONS = {
     "gopher-repetition": {
         WORDS: lambda text: with_words(words, GopherRepetitionFilter(), text),
-        SPACES: lambda text: with_words(words, GopherRepetitionFilter(), tidy(text)),
+        "n-grams that are there once, equally frequent ones": repetition,
+        SPACES: lambda text: repetition(tidy(text)),
     },
     "gopher-quality": {
         WORDS: quality,

@@ -18,6 +18,9 @@ final class Ngrams {
   /** Bits per n-gram, at least: one in so many passes for repeated without being so. */
   private static final int BITS = 8;
 
+  /** Places whose entries in a table are fetched together. */
+  private static final int BLOCK = 32;
+
   /** A text of more words gets its own memory instead of the thread's. */
   private static final int MANY_WORDS = 1 << 16;
 
@@ -49,23 +52,25 @@ final class Ngrams {
   }
 
   /**
-   * Code points of all occurrences of the n-gram with the most of them; what stands between two
-   * words counts as one. 0 without repetition.
+   * Code points of all occurrences of the most frequent n-gram, of the longest where several are;
+   * what stands between two words counts as one. 0 without repetition.
    */
   long topCharacters(int n) {
     narrow(n);
     long power = power(n);
     int[] places = scratch.places;
     HashCounts counts = scratch.table.cleared(placeCount);
-    long most = 0;
+    int most = 1;
+    int longest = 0;
     for (int p = 0; p < placeCount; p++) {
-      int occurrences = counts.add(hash(places[p], n, power));
-      if (occurrences > 1) {
-        most = Math.max(most, (long) occurrences * joined(places[p], n));
+      int occurrences = counts.add(nextHash(counts, p, n, power));
+      if (occurrences > 1 && occurrences >= most) {
+        longest = Math.max(occurrences > most ? 0 : longest, joined(places[p], n));
+        most = occurrences;
       }
     }
     keepRepeated(counts, n, power);
-    return most;
+    return (long) most * longest;
   }
 
   /** Code points of the words of n-grams that came before, without overlap. */
@@ -77,7 +82,8 @@ final class Ngrams {
     int next = 0;
     for (int p = 0; p < placeCount; p++) {
       int place = scratch.places[p];
-      if (place >= next && seen.add(hash(place, n, power)) > 1) {
+      long hash = nextHash(seen, p, n, power);
+      if (place >= next && seen.add(hash) > 1) {
         next = place + n;
         for (int word = place; word < next; word++) {
           repeated += characters(word);
@@ -147,11 +153,26 @@ final class Ngrams {
     int[] places = scratch.places;
     int count = 0;
     for (int p = 0; p < placeCount; p++) {
-      if (counts.count(hash(places[p], n, power)) > 1) {
+      if (counts.count(nextHash(counts, p, n, power)) > 1) {
         places[count++] = places[p];
       }
     }
     placeCount = count;
+  }
+
+  /**
+   * Hash of a place's n-gram; the places are asked for in order, which lets the table get ready.
+   */
+  private long nextHash(HashCounts table, int p, int n, long power) {
+    int at = p % BLOCK;
+    if (at == 0) {
+      int count = Math.min(BLOCK, placeCount - p);
+      for (int i = 0; i < count; i++) {
+        scratch.block[i] = hash(scratch.places[p + i], n, power);
+      }
+      scratch.touched += table.touch(scratch.block, count);
+    }
+    return scratch.block[at];
   }
 
   private long hash(int place, int n, long power) {
@@ -188,6 +209,8 @@ final class Ngrams {
     final long[] once;
     final long[] twice;
     final HashCounts table = new HashCounts(0);
+    final long[] block = new long[BLOCK];
+    long touched;
     Ngrams owner;
 
     Scratch(int wordCount) {

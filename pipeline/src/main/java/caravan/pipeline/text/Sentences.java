@@ -47,9 +47,9 @@ final class Sentences {
       return true;
     }
     boolean initial =
-        last - 2 >= start
+        last > start
             && Scripts.isLatinLetter(text.charAt(last - 1))
-            && !Scripts.isWordPart(text.charAt(last - 2));
+            && (last - 1 == start || !Scripts.isWordPart(text.charAt(last - 2)));
     int next = last + 1;
     while (next < end && Scripts.isSpace(text.charAt(next))) {
       next++;

@@ -89,6 +89,7 @@ class C4Test {
     assertThat(sentences("他来了。她走了！为什么？没有人知道")).isEqualTo(4);
     assertThat(sentences("A title\nA sentence. Another one?!\n...\n--")).isEqualTo(3);
     assertThat(sentences("使用 Spark。Then it works. 𠮷。")).isEqualTo(3);
+    assertThat(sentences("a. The first point.")).isEqualTo(1);
     assertThat(sentences("")).isZero();
   }
 

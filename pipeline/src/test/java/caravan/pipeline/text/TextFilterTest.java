@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import caravan.pipeline.ReferenceConf;
 import caravan.pipeline.text.GopherRepetitionFilter.NgramLimit;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -173,13 +174,14 @@ class TextFilterTest {
   }
 
   private static long topPlainly(List<String> words, int n) {
-    return IntStream.rangeClosed(0, words.size() - n)
-        .mapToObj(i -> String.join(" ", words.subList(i, i + n)))
-        .collect(Collectors.groupingBy(ngram -> ngram, Collectors.counting()))
-        .entrySet()
-        .stream()
-        .filter(e -> e.getValue() > 1)
-        .mapToLong(e -> e.getKey().length() * e.getValue())
+    Map<String, Long> counts =
+        IntStream.rangeClosed(0, words.size() - n)
+            .mapToObj(i -> String.join(" ", words.subList(i, i + n)))
+            .collect(Collectors.groupingBy(ngram -> ngram, Collectors.counting()));
+    long most = counts.values().stream().mapToLong(Long::longValue).max().orElse(0);
+    return counts.entrySet().stream()
+        .filter(e -> e.getValue() == most && most > 1)
+        .mapToLong(e -> e.getKey().length() * most)
         .max()
         .orElse(0);
   }
