@@ -24,6 +24,17 @@ final class TokenizeJob extends Job<TokenizeJob.Config> {
       ReadConfig read,
       TokenizeConfig tokenize) {}
 
+  /** Counts that are told where they are not 0. */
+  private static final Map<String, String> SAID = new LinkedHashMap<>();
+
+  static {
+    SAID.put("validationDocuments", "for validation");
+    SAID.put("testDocuments", "for test");
+    SAID.put("excludedInValidation", "left out because validation-input holds them");
+    SAID.put("excludedInTest", "left out because test-input holds them");
+    SAID.put("unreadable", "unreadable records left out");
+  }
+
   TokenizeJob() {
     super(Config.class);
   }
@@ -43,8 +54,15 @@ final class TokenizeJob extends Job<TokenizeJob.Config> {
         new TokenizeStage(spark, tokenizer, config.tokenize(), config.seed())
             .run(inputs(spark, config), config.output(), force);
     Map<String, Long> counts = new LinkedHashMap<>();
-    counts.put("documents", result.manifest().counts().get("documents"));
-    counts.put("tokens", result.manifest().counts().get("tokens"));
+    Map<String, Long> all = result.manifest().counts();
+    counts.put("documents", all.get("documents"));
+    SAID.forEach(
+        (name, said) -> {
+          if (all.getOrDefault(name, 0L) > 0) {
+            counts.put(said, all.get(name));
+          }
+        });
+    counts.put("tokens", all.get("tokens"));
     Summary.print("tokenize", result.upToDate(), counts, config.output());
     return result.manifest();
   }

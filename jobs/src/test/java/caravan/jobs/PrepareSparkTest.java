@@ -198,13 +198,21 @@ class PrepareSparkTest {
             "output=" + work.resolve("other"),
             "vocab-size=850");
     assertThat(other.status()).as(other.err()).isZero();
+    Path heldOut =
+        Files.writeString(
+            work.resolve("held-out.jsonl"),
+            "{\"text\": \"a held-out text\"}\n{\"text\": \"另一篇\"}\n");
     Said tokenized =
         run(
             "tokenize",
             "input=" + work.resolve("dedup"),
             "output=" + work.resolve("other-tokens"),
-            "tokenizer=" + work.resolve("other"));
+            "tokenizer=" + work.resolve("other"),
+            "tokenize.validation-fraction=0",
+            "tokenize.validation-input=" + heldOut,
+            "tokenize.test-fraction=0.3");
     assertThat(tokenized.status()).as(tokenized.err()).isZero();
+    assertThat(tokenized.out()).contains(" documents, 2 for validation, ", " for test, ");
     isRefused(
         run(
             "tokenize",
