@@ -105,7 +105,7 @@ final class CharClasses {
     int length = text.length();
     for (int i = 0; i < length; i++) {
       byte kind = CLASS[text.charAt(i)];
-      if (kind == PLAIN) {
+      if (kind == PLAIN || kind == SPACE && isBetweenWords(text, i)) {
         continue;
       }
       switch (kind) {
@@ -139,6 +139,13 @@ final class CharClasses {
     return gbkLeads >= 2 && Mojibake.mayBeGbk(text, gbkLeads)
         ? needed | Edit.MOJIBAKE.bit()
         : needed;
+  }
+
+  private static boolean isBetweenWords(String text, int at) {
+    return at > 0
+        && at + 1 < text.length()
+        && text.charAt(at - 1) > ' '
+        && text.charAt(at + 1) > ' ';
   }
 
   private static int supplementary(String text, int at) {
