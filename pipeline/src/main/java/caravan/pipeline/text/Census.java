@@ -10,6 +10,13 @@ final class Census {
   /** Different characters from which on a text's entropy is not expected to grow further. */
   private static final int LARGE_VOCABULARY = 1000;
 
+  /** One count for each char, all 0 between texts. */
+  private static final ThreadLocal<int[]> COUNTS = ThreadLocal.withInitial(() -> new int[0x10000]);
+
+  /** Characters whose count is not 0, as many as {@code different} says. */
+  private char[] counted = new char[64];
+
+  private int different;
   private int visible;
   private int letters;
   private int han;
@@ -21,7 +28,7 @@ final class Census {
   private double relativeEntropy;
 
   Census(String text) {
-    int[] counts = new int[0x10000];
+    int[] counts = COUNTS.get();
     int[] open = new int[OPENING.length()];
     int depth = 0;
     for (int i = 0; i < text.length(); i++) {
@@ -37,15 +44,13 @@ final class Census {
       bracketed += depth > 0 ? 1 : 0;
       if (c >= 0x4E00 && c <= 0x9FFF) {
         letters++;
-        han++;
-        counts[c]++;
+        countHan(c, counts);
       } else if (Character.isHighSurrogate(c)) {
         countRare(text.codePointAt(i), counts);
       } else if (Scripts.isWordPart(c)) {
         letters++;
         if (Scripts.isHan(c)) {
-          han++;
-          counts[c]++;
+          countHan(c, counts);
         }
       } else {
         int opening = OPENING.indexOf(c);
@@ -69,11 +74,20 @@ final class Census {
     relativeEntropy = relativeEntropy(counts);
   }
 
+  private void countHan(char c, int[] counts) {
+    han++;
+    if (counts[c]++ == 0) {
+      if (different == counted.length) {
+        counted = Arrays.copyOf(counted, different * 2);
+      }
+      counted[different++] = c;
+    }
+  }
+
   private void countRare(int codePoint, int[] counts) {
     if (Scripts.isHan(codePoint)) {
       letters++;
-      han++;
-      counts[codePoint & 0xFFFF]++; // shares a cell with a character that is no Chinese one
+      countHan((char) codePoint, counts); // shares a cell with a character that is hardly there
     } else if (Scripts.isWordPart(codePoint)) {
       letters++;
     } else {
@@ -102,13 +116,11 @@ final class Census {
   }
 
   private double relativeEntropy(int[] counts) {
-    int different = 0;
     double sum = 0;
-    for (int count : counts) {
-      if (count > 0) {
-        different++;
-        sum += count * Math.log(count);
-      }
+    for (int i = 0; i < different; i++) {
+      int count = counts[counted[i]];
+      sum += count * Math.log(count);
+      counts[counted[i]] = 0;
     }
     int possible = Math.min(han, LARGE_VOCABULARY);
     if (different < 2) {

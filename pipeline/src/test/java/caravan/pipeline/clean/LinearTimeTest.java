@@ -82,7 +82,7 @@ class LinearTimeTest {
     CleanConfig config = ReferenceConf.read("clean", CleanConfig.class, all);
     Map<String, String> shortLines = lines(SHORT);
     Map<String, String> longLines = lines(SHORT * LONGER);
-    for (LanguageRules.Named named : config.zh().chain(ListFiles.NONE)) {
+    for (LanguageRules.Named named : config.zh().chain(ListFiles.NONE, Map.of())) {
       shortLines.forEach(
           (kind, line) -> {
             double once = Math.max(NOISE, seconds(named.rule(), line));
