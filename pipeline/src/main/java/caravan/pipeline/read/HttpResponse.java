@@ -5,6 +5,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -46,7 +47,7 @@ record HttpResponse(int status, Map<String, String> headers, byte[] body) {
             lines[i].substring(colon + 1).strip());
       }
     }
-    byte[] body = java.util.Arrays.copyOfRange(bytes, bodyStart, bytes.length);
+    byte[] body = Arrays.copyOfRange(bytes, bodyStart, bytes.length);
     body = withoutChunks(headers, body);
     body = withoutContentCoding(headers, body, maxBytes);
     return new HttpResponse(Integer.parseInt(status.group(1)), headers, body);

@@ -7,6 +7,7 @@ import caravan.pipeline.SourceFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -136,13 +137,13 @@ record WarcFiles(Records records) implements StreamFormat {
         .map(semicolon -> semicolon < 0 ? header : header.substring(0, semicolon))
         .orElseThrow()
         .strip()
-        .toLowerCase(java.util.Locale.ROOT);
+        .toLowerCase(Locale.ROOT);
   }
 
   private static boolean looksLikeHtml(byte[] body) {
     String start = new String(body, 0, Math.min(512, body.length), StandardCharsets.ISO_8859_1);
     return start
-        .toLowerCase(java.util.Locale.ROOT)
+        .toLowerCase(Locale.ROOT)
         .matches("(?s).*<(?:!doctype html|html|head|body)[\\s>].*");
   }
 

@@ -1,9 +1,7 @@
 package caravan.pipeline.wikitext;
 
-import caravan.pipeline.wikitext.Spans.Kind;
-import caravan.pipeline.wikitext.Spans.Span;
+import caravan.pipeline.wikitext.Span.Kind;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
@@ -13,30 +11,6 @@ import java.util.Optional;
  * what a span turns out not to show is cut off the end of the output.
  */
 final class Renderer {
-  /** A span whose content is being written. */
-  private static final class Frame {
-    final Span span;
-
-    /** Where the span's content begins in the output. */
-    int start;
-
-    /** Of a link: whether its label is being written, not its target. */
-    boolean label;
-
-    /** Of a template: what remains of it, and its unnamed arguments so far. */
-    String pattern;
-
-    final List<String> arguments = new ArrayList<>();
-
-    /** Of a template: whether the current argument has a name. */
-    boolean named;
-
-    Frame(Span span, int start) {
-      this.span = span;
-      this.start = start;
-    }
-  }
-
   /** Templates and variants inside each other that are followed; MediaWiki stops at 40 and 10. */
   private static final int DEEPEST = 20;
 

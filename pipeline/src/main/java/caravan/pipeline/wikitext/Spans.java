@@ -1,5 +1,6 @@
 package caravan.pipeline.wikitext;
 
+import caravan.pipeline.wikitext.Span.Kind;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -14,27 +15,6 @@ import java.util.Set;
  * bounded number of times.
  */
 final class Spans {
-  enum Kind {
-    COMMENT,
-    /** Two braces. */
-    TEMPLATE,
-    /** Three braces. */
-    PARAMETER,
-    LINK,
-    EXTERNAL_LINK,
-    TABLE,
-    /** {@code -{…}-}. */
-    VARIANT,
-    /** An element that is left out. */
-    DROPPED,
-    /** An element whose content is no wikitext. */
-    LITERAL,
-    MATH
-  }
-
-  /** Content lies in {@code [contentStart, contentEnd)}, marks included in {@code [start, end)}. */
-  record Span(Kind kind, String name, int start, int contentStart, int contentEnd, int end) {}
-
   /** What is open: a span's kind, or an element that only serves to pair tags. */
   private static final class Open {
     final Kind kind;

@@ -1,7 +1,6 @@
 package caravan.pipeline.wikitext;
 
-import caravan.pipeline.wikitext.Spans.Kind;
-import caravan.pipeline.wikitext.Spans.Span;
+import caravan.pipeline.wikitext.Span.Kind;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
