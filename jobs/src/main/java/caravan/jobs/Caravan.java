@@ -24,6 +24,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       PrepareJob.class,
       CleanJob.class,
       DedupJob.class,
+      DecontaminateJob.class,
       TrainTokenizerJob.class,
       TokenizeJob.class,
       PretrainJob.class,

@@ -84,4 +84,21 @@ public record ReadConfig(
           "read.max-broken-fraction: got " + maxBrokenFraction + ", wanted 0 to 1");
     }
   }
+
+  /** The same for records whose text is in other fields. */
+  public ReadConfig withTextField(List<String> fields) {
+    return new ReadConfig(
+        format,
+        encoding,
+        idField,
+        fields,
+        join,
+        separator,
+        quote,
+        sourceField,
+        source,
+        maxDocumentCharacters,
+        maxBrokenFraction,
+        wikipedia);
+  }
 }

@@ -218,6 +218,43 @@ class DedupStageSparkTest {
     assertThat(stage.counts().get("candidate_pairs")).isLessThan(30L * 5 * size);
   }
 
+  @Test
+  void aTemplateInAThirdOfTheCorpusCostsAsManyPairsPerDocumentAtAnySize() {
+    double small = pairsPerDocument(600);
+    double large = pairsPerDocument(2400);
+    assertThat(large).isLessThan(1.3 * small).isLessThan(30 * 16);
+  }
+
+  /** A third of the documents is a template of which only the end differs. */
+  private double pairsPerDocument(int size) {
+    documents.clear();
+    String template = random.words(80);
+    for (int i = 0; i < size; i++) {
+      add("d-%05d".formatted(i), i % 3 == 0 ? template + " " + (90_000 + i) : random.words(60));
+    }
+    DedupStage stage = new DedupStage(TestConfig.dedup(0.7, 16, List.of()), 42);
+    Map<String, String> verdicts = verdicts(stage);
+    assertThat(verdicts.values().stream().filter("kept"::equals)).hasSize(size - size / 3 + 1);
+    assertThat(stage.counts()).containsEntry("largest_cluster", size / 3L);
+    return (double) stage.counts().get("candidate_pairs") / size;
+  }
+
+  @Test
+  void theEarliestSurvivesWhereTheRuleSaysSo() {
+    String text = random.words(100);
+    documents.add(dated("late", text + " and a longer end", "2024-05-01"));
+    documents.add(dated("early", text, "2023-12-31"));
+    documents.add(new Document("undated", "test", "a.jsonl", "en", text + " x", Map.of()));
+    DedupConfig config =
+        new DedupConfig(
+            5, 20, 6, 10, 0.7, 64, List.of(DedupConfig.Survivor.EARLIEST), List.of(), "published");
+    assertThat(survivors(config)).containsExactly("early");
+  }
+
+  private static Document dated(String id, String text, String date) {
+    return new Document(id, "test", "a.jsonl", "en", text, Map.of("published", date));
+  }
+
   private void add(String id, String text) {
     documents.add(document(id, "test", text));
   }

@@ -58,6 +58,45 @@ class MinHashTest {
     assertThat((double) hits / trials).isCloseTo(expected, within(5 * error));
   }
 
+  @ParameterizedTest
+  @CsvSource({"0.5", "0.6", "0.7", "0.8"})
+  void diagonalsHitNearlyAsOftenAsNewBandsWould(double similarity) {
+    LshBands withDiagonals = new LshBands(20, 6, 10);
+    int trials = 1500;
+    int hits = 0;
+    double truth = 0;
+    for (int trial = 0; trial < trials; trial++) {
+      Pair pair = pair(similarity, 300);
+      MinHash minHash = new MinHash(PERMUTATIONS, trial);
+      int[] a = sign(minHash, pair.a);
+      int[] b = sign(minHash, pair.b);
+      truth = pair.similarity();
+      hits +=
+          IntStream.range(0, 30)
+                  .anyMatch(i -> withDiagonals.bucket(a, i) == withDiagonals.bucket(b, i))
+              ? 1
+              : 0;
+    }
+    double bands = BANDS.hitRate(truth);
+    double asNew = new LshBands(30, 6).hitRate(truth);
+    double error = Math.sqrt(Math.max(asNew * (1 - asNew), 0.001) / trials);
+    assertThat((double) hits / trials)
+        .isBetween(bands + 0.6 * (asNew - bands) - 5 * error, asNew + 5 * error);
+  }
+
+  @Test
+  void diagonalsShareNoValueWithEachOther() {
+    LshBands diagonals = new LshBands(20, 6, 20);
+    int[] a = IntStream.range(0, 120).toArray();
+    for (int value = 0; value < 120; value++) {
+      int[] b = a.clone();
+      b[value]++;
+      assertThat(
+              IntStream.range(20, 40).filter(i -> diagonals.bucket(a, i) != diagonals.bucket(b, i)))
+          .hasSize(1);
+    }
+  }
+
   @Test
   void theOrderAndRepetitionOfShinglesChangeNothing() {
     MinHash minHash = new MinHash(PERMUTATIONS, 1);
