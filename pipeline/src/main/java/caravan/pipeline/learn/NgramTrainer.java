@@ -81,7 +81,7 @@ final class NgramTrainer {
     return JavaSparkContext.fromSparkContext(spark.sparkContext());
   }
 
-  /** The most frequent words that occur twice, and the alphabet. */
+  /** The most frequent words that occur twice. */
   private long[] vocabulary(JavaRDD<String> texts) {
     Dataset<Long> words =
         spark.createDataset(
@@ -101,11 +101,7 @@ final class NgramTrainer {
             .orderBy(col(COUNT).desc(), col("value"))
             .limit(config.maxVocabulary())
             .collectAsList();
-    long[] alphabet = NgramModel.alphabet();
-    return IntStream.range(0, counted.size() + alphabet.length)
-        .mapToLong(
-            i -> i < alphabet.length ? alphabet[i] : counted.get(i - alphabet.length).getLong(0))
-        .toArray();
+    return counted.stream().mapToLong(row -> row.getLong(0)).toArray();
   }
 
   private String unit(int position) {
@@ -130,9 +126,7 @@ final class NgramTrainer {
   }
 
   private static Iterator<Row> windows(String text, LongIndex vocabulary, int order) {
-    UnitWindows windows = new UnitWindows(vocabulary, order);
-    NgramModel.units(Words.of(text), vocabulary::has, windows);
-    return windows.rows();
+    return new UnitWindows(Words.of(text), vocabulary, order).rows();
   }
 
   /** N-grams of each order, from 1, with c; those that begin with 0 have nothing before them. */

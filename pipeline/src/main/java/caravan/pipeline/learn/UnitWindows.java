@@ -1,6 +1,6 @@
 package caravan.pipeline.learn;
 
-import caravan.pipeline.text.NgramModel;
+import caravan.pipeline.text.Words;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
@@ -8,23 +8,18 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 
 /** Each unit of a text after those before it, by number from 1; 0 where nothing stands. */
-final class UnitWindows implements NgramModel.UnitSink {
-  private final LongIndex vocabulary;
+final class UnitWindows {
   private final int order;
-  private int[] ids = new int[64];
-  private int size;
+  private final int[] ids;
+  private final int size;
 
-  UnitWindows(LongIndex vocabulary, int order) {
-    this.vocabulary = vocabulary;
+  UnitWindows(Words words, LongIndex vocabulary, int order) {
     this.order = order;
-  }
-
-  @Override
-  public void unit(long unit) {
-    if (size == ids.length) {
-      ids = Arrays.copyOf(ids, 2 * size);
+    this.size = words.count();
+    this.ids = new int[size];
+    for (int i = 0; i < size; i++) {
+      ids[i] = vocabulary.has(words.hash(i)) ? vocabulary.of(words.hash(i)) + 1 : 0;
     }
-    ids[size++] = unit != 0 && vocabulary.has(unit) ? vocabulary.of(unit) + 1 : 0;
   }
 
   /** Rows of {@code order} numbers; what an unknown unit parts stands in no row together. */

@@ -6,16 +6,14 @@ import java.io.IOException;
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.LongPredicate;
 
 /**
  * An n-gram language model in backoff form: the probability of a unit is that of the longest known
  * n-gram that ends with it, times the backoff weights of the longer contexts before it. Units are
- * the {@link Words} of a text; a word outside of the vocabulary is spelled, an ASCII letter or
- * digit a unit, and anything else in it is an unknown unit, after which the context is forgotten.
- * {@code KneserNey} makes such models.
- *
- * <p>Perplexity is per word, as spelled words are rare and expensive, not many and cheap.
+ * the {@link Words} of a text. A word outside of the vocabulary has the probability that smoothing
+ * leaves to an unknown one, and after it the context is forgotten. (To spell such words with
+ * letters as units told web pages' frames from good English worse: area under the ROC curve 0.990
+ * instead of 0.998, and in Chinese 1.000 for both.) {@code KneserNey} makes such models.
  */
 public final class NgramModel implements Serializable {
   /** Multiplier of the polynomial hashes of n-grams. */
@@ -26,14 +24,6 @@ public final class NgramModel implements Serializable {
 
   /** e^50: what no readable text comes near. */
   private static final double MAX_NATS_PER_WORD = 50;
-
-  private static final long[] LETTERS = new long[128];
-
-  static {
-    for (int c = 0; c < LETTERS.length; c++) {
-      LETTERS[c] = Words.mix(0x5DEECE66DL * (c + 1));
-    }
-  }
 
   private final NgramTable[] tables;
   private final int unknownCost;
@@ -77,41 +67,6 @@ public final class NgramModel implements Serializable {
     return ngram * BASE + unit;
   }
 
-  /** Units of the alphabet that spells words outside of the vocabulary. */
-  public static long[] alphabet() {
-    return "abcdefghijklmnopqrstuvwxyz0123456789".chars().mapToLong(c -> LETTERS[c]).toArray();
-  }
-
-  /** What a text's units are given to. */
-  public interface UnitSink {
-    /**
-     * @param unit its hash, or 0 for what is neither in the vocabulary nor in the alphabet
-     */
-    void unit(long unit);
-  }
-
-  /** Gives the units of a text to a sink, in order. */
-  public static void units(Words words, LongPredicate vocabulary, UnitSink sink) {
-    for (int i = 0; i < words.count(); i++) {
-      long hash = words.hash(i);
-      if (vocabulary.test(hash)) {
-        sink.unit(hash);
-      } else {
-        spell(words, i, sink);
-      }
-    }
-  }
-
-  private static void spell(Words words, int word, UnitSink sink) {
-    String text = words.text();
-    for (int at = words.start(word); at < words.end(word); ) {
-      int c = text.codePointAt(at);
-      at += Character.charCount(c);
-      c = c >= 'A' && c <= 'Z' ? c + 32 : c;
-      sink.unit(c < 0x80 ? LETTERS[c] : 0);
-    }
-  }
-
   /** Longest n-grams, in units. */
   public int order() {
     return tables.length;
@@ -124,8 +79,10 @@ public final class NgramModel implements Serializable {
 
   /** The text's perplexity per word; NaN when it has no word. */
   public double perplexity(Words words) {
-    Scoring scoring = new Scoring(Math.min(Scoring.BLOCK, words.wordCharacters()));
-    units(words, hash -> tables[0].find(hash) != 0, scoring);
+    Scoring scoring = new Scoring(Math.min(Scoring.BLOCK, words.count()));
+    for (int i = 0; i < words.count(); i++) {
+      scoring.unit(words.hash(i));
+    }
     scoring.score();
     double nats = scoring.cost * NgramTable.BACKOFF_STEP / words.count();
     return words.count() == 0 ? Double.NaN : StrictMath.exp(Math.min(nats, MAX_NATS_PER_WORD));
@@ -149,13 +106,15 @@ public final class NgramModel implements Serializable {
    * the processor waits for many of them at once, and only where the n-gram without its first unit
    * and the one without its last are known.
    */
-  private final class Scoring implements UnitSink {
+  private final class Scoring {
     static final int BLOCK = 1024;
 
     private final int order = tables.length;
     private final int capacity;
     private final long[] prefix;
-    private final boolean[] known;
+    private final int[] positions;
+    private final long[] hashes;
+    private final long[] first;
     private final long[][] entries;
 
     /** Units that the block begins with whose costs are counted already. */
@@ -169,16 +128,16 @@ public final class NgramModel implements Serializable {
     Scoring(int units) {
       capacity = units + order;
       prefix = new long[capacity + 1];
-      known = new boolean[capacity];
+      positions = new int[capacity];
+      hashes = new long[capacity];
+      first = new long[capacity];
       entries = new long[order][capacity];
     }
 
-    @Override
-    public void unit(long unit) {
+    void unit(long unit) {
       if (size == capacity) {
         score();
       }
-      known[size] = unit != 0;
       prefix[size + 1] = extend(prefix[size], unit);
       size++;
     }
@@ -192,7 +151,6 @@ public final class NgramModel implements Serializable {
       int keep = Math.min(order - 1, size);
       for (int i = 0; i < keep; i++) {
         int from = size - keep + i;
-        known[i] = known[from];
         prefix[i + 1] = extend(prefix[i], prefix[from + 1] - prefix[from] * BASE);
       }
       size = keep;
@@ -200,22 +158,28 @@ public final class NgramModel implements Serializable {
     }
 
     private void lookUp() {
-      long power = BASE;
-      for (int i = 0; i < size; i++) {
-        entries[0][i] = known[i] ? tables[0].find(prefix[i + 1] - prefix[i] * BASE) : 0;
-      }
-      for (int k = 1; k < order; k++) {
+      long power = 1;
+      for (int k = 0; k < order; k++) {
         power *= BASE;
-        long[] shorter = entries[k - 1];
-        long[] found = entries[k];
-        NgramTable table = tables[k];
-        Arrays.fill(found, 0, Math.min(k, size), 0);
+        int count = 0;
         for (int i = k; i < size; i++) {
-          found[i] =
-              shorter[i] != 0 && shorter[i - 1] != 0
-                  ? table.find(prefix[i + 1] - prefix[i - k] * power)
-                  : 0;
+          if (k == 0 || entries[k - 1][i] != 0 && entries[k - 1][i - 1] != 0) {
+            positions[count] = i;
+            hashes[count++] = Words.mix(prefix[i + 1] - prefix[i - k] * power);
+          }
         }
+        find(tables[k], count, entries[k]);
+      }
+    }
+
+    /** First all loads, which wait for memory side by side, then the comparisons. */
+    private void find(NgramTable table, int count, long[] found) {
+      Arrays.fill(found, 0, size, 0);
+      for (int c = 0; c < count; c++) {
+        first[c] = table.first(hashes[c]);
+      }
+      for (int c = 0; c < count; c++) {
+        found[positions[c]] = table.find(hashes[c], first[c]);
       }
     }
 

@@ -61,13 +61,29 @@ final class NgramTable implements Serializable {
     return Math.min(MAX_CODE, Math.max(0, Math.round(nats / step)));
   }
 
-  /** The n-gram's entry; 0 when there is none. */
-  long find(long hash) {
-    long mixed = Words.mix(hash);
-    long fingerprint = fingerprint(mixed) >>> 32;
+  /** What stands where the n-gram's entry would be best; for {@link #find}. */
+  long first(long mixed) {
+    return slots[slot(mixed)];
+  }
+
+  /**
+   * The n-gram's entry; 0 when there is none.
+   *
+   * @param mixed {@link Words#mix} of its hash
+   * @param first what {@link #first} found
+   */
+  long find(long mixed, long first) {
+    if (first == 0 || (int) (first >>> 32) == (int) (fingerprint(mixed) >>> 32)) {
+      return first;
+    }
+    return findFurther(mixed);
+  }
+
+  private long findFurther(long mixed) {
+    int fingerprint = (int) (fingerprint(mixed) >>> 32);
     int slot = slot(mixed);
     long entry = slots[slot];
-    while (entry != 0 && entry >>> 32 != fingerprint) {
+    while (entry != 0 && (int) (entry >>> 32) != fingerprint) {
       slot = slot + 1 == slots.length ? 0 : slot + 1;
       entry = slots[slot];
     }

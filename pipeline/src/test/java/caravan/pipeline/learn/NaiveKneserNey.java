@@ -1,6 +1,6 @@
 package caravan.pipeline.learn;
 
-import caravan.pipeline.text.NgramModel;
+import caravan.pipeline.text.Words;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -93,8 +93,11 @@ final class NaiveKneserNey {
   }
 
   static List<Long> units(String text, Set<Long> vocabulary) {
+    Words words = Words.of(text);
     List<Long> units = new ArrayList<>();
-    NgramModel.units(caravan.pipeline.text.Words.of(text), vocabulary::contains, units::add);
+    for (int i = 0; i < words.count(); i++) {
+      units.add(vocabulary.contains(words.hash(i)) ? words.hash(i) : 0);
+    }
     return units;
   }
 }
