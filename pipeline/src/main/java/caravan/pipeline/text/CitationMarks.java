@@ -4,12 +4,14 @@ import java.util.Map;
 
 /**
  * Takes out what an encyclopedia's pages put in square brackets between the words: {@code [12]},
- * {@code [edit]}, {@code [来源请求]}. From C4's reference code.
+ * {@code [edit]}, {@code [来源请求]}. From C4's reference code, but for numbers of four and more
+ * digits: those are years and the process numbers of log files.
  *
  * @param words what stands in the brackets beside digits, in any case
  */
 public record CitationMarks(Phrases words) implements TextEdit {
   private static final String REASON = "citation_marks";
+  private static final int MAX_DIGITS = 3;
 
   @Override
   public Edited edit(Passage passage) {
@@ -42,7 +44,8 @@ public record CitationMarks(Phrases words) implements TextEdit {
   /** Index after the mark that starts at a bracket; -1 when it starts none. */
   private int endOfMark(String text, int bracket) {
     int i = bracket + 1;
-    while (i < text.length() && text.charAt(i) >= '0' && text.charAt(i) <= '9') {
+    int digitsEnd = Math.min(text.length(), i + MAX_DIGITS);
+    while (i < digitsEnd && text.charAt(i) >= '0' && text.charAt(i) <= '9') {
       i++;
     }
     if (i == bracket + 1) {

@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.sum;
 
+import caravan.pipeline.Documents;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -39,12 +40,15 @@ final class SegmentCounter {
   }
 
   /**
-   * @param documents rows of {@link caravan.pipeline.Documents#SCHEMA}
+   * @param documents rows of {@link Documents#SCHEMA}; unreadable records teach nothing
    */
   SegmentCounts count(Dataset<Row> documents) {
     SegmentSplitter shared = splitter;
     Dataset<Row> counted =
-        sample(documents.select("id", "source", "text"))
+        sample(
+                documents
+                    .filter(Documents.unreadableReason().isNull())
+                    .select("id", "source", "text"))
             .mapPartitions(
                 (MapPartitionsFunction<Row, Row>) rows -> new PartialCounts(rows, shared),
                 Encoders.row(COUNTS))

@@ -89,6 +89,18 @@ class TrainTokenizerStageSparkTest {
   }
 
   @Test
+  void unreadableRecordsTeachNothing() {
+    SegmentSplitter splitter = new SegmentSplitter(new PieceRules(16, true), List.of());
+    SegmentCounter counter = new SegmentCounter(splitter, Long.MAX_VALUE, 7);
+    Document broken =
+        Documents.unreadable("x", "s", "p", "{oops", Documents.BROKEN_RECORD, "no closing brace");
+    Dataset<Row> more =
+        documents(1)
+            .union(spark.createDataFrame(List.of(Documents.toRow(broken)), Documents.SCHEMA));
+    assertThat(counter.count(more).sorted()).isEqualTo(counter.count(documents(1)).sorted());
+  }
+
+  @Test
   void aDirectoryWithSomethingElseIsRefused() {
     TokenizeStage tokenize =
         new TokenizeStage(
