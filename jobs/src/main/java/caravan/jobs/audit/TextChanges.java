@@ -3,6 +3,8 @@ package caravan.jobs.audit;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
 
 /**
  * What an edit changed in a text, in pieces that people read: words, single Han characters, single
@@ -136,14 +138,13 @@ public final class TextChanges {
         }
       }
     }
-    int best = -max;
-    for (int k = -max; k <= max; k += 2) {
-      boolean inside = furthest[middle + k] <= a.size() && furthest[middle + k] - k <= b.size();
-      if (inside && 2 * furthest[middle + k] - k > 2 * furthest[middle + best] - best) {
-        best = k;
-      }
-    }
-    backtrack(a, b, trace, middle, best, furthest[middle + best], pieces);
+    // Among the paths that did not run out of one of the texts, the one that got furthest.
+    OptionalInt best =
+        IntStream.rangeClosed(0, max)
+            .map(i -> 2 * i - max)
+            .filter(k -> furthest[middle + k] <= a.size() && furthest[middle + k] - k <= b.size())
+            .reduce((j, k) -> 2 * furthest[middle + k] - k > 2 * furthest[middle + j] - j ? k : j);
+    best.ifPresent(k -> backtrack(a, b, trace, middle, k, furthest[middle + k], pieces));
     return false;
   }
 

@@ -52,9 +52,26 @@ class TextChangesTest {
     }
   }
 
+  @Test
+  void textsOfVeryDifferentLengthWithNothingInCommonAreCompared() {
+    Random random = new Random(6);
+    for (int round = 0; round < 200; round++) {
+      String before = random(random, random.nextInt(1500));
+      String after = random(random, random.nextInt(1500)).replace("中", "国").replace(" ", "_");
+      List<Piece> pieces = TextChanges.pieces(before, after);
+      assertThat(before).startsWith(without(pieces, Kind.ADDED));
+      assertThat(after).startsWith(without(pieces, Kind.REMOVED));
+      assertThat(pieces).isNotEmpty();
+    }
+  }
+
   private static String random(Random random) {
+    return random(random, random.nextInt(30));
+  }
+
+  private static String random(Random random, int length) {
     return random
-        .ints(random.nextInt(30), 0, 5)
+        .ints(length, 0, 5)
         .mapToObj(i -> List.of("ab", "中", "\uD842\uDFB7", " ", ".").get(i))
         .collect(Collectors.joining());
   }
