@@ -33,6 +33,9 @@ final class Ngrams {
   /** Places whose n-grams may be there more than once, in order, for the last n asked for. */
   private int placeCount;
 
+  /** Different n-grams at these places, at most. */
+  private int different;
+
   private int level;
 
   Ngrams(Words words) {
@@ -59,24 +62,28 @@ final class Ngrams {
     narrow(n);
     long power = power(n);
     int[] places = scratch.places;
-    HashCounts counts = scratch.table.cleared(placeCount);
+    HashCounts counts = scratch.table.cleared(different);
     int most = 1;
     int longest = 0;
+    int first = 0;
     for (int p = 0; p < placeCount; p++) {
       int occurrences = counts.add(nextHash(counts, p, n, power));
+      first += occurrences == 1 ? 1 : 0;
       if (occurrences > 1 && occurrences >= most) {
         longest = Math.max(occurrences > most ? 0 : longest, joined(places[p], n));
         most = occurrences;
       }
     }
-    keepRepeated(counts, n, power);
+    if (first > placeCount / 2) { // else most places would stay: not worth the look at all of them
+      keepRepeated(counts, n, power);
+    }
     return (long) most * longest;
   }
 
   /** Code points of the words of n-grams that came before, without overlap. */
   long repeatedCharacters(int n) {
     narrow(n);
-    HashCounts seen = scratch.table.cleared(placeCount);
+    HashCounts seen = scratch.table.cleared(different);
     long power = power(n);
     long repeated = 0;
     int next = 0;
@@ -127,6 +134,19 @@ final class Ngrams {
       count += (int) (twice[slot >> 6] >>> slot & 1);
     }
     placeCount = count;
+    different = Math.min(count, different(twice, bits));
+  }
+
+  /**
+   * How many hashes set these bits, with a margin of an eighth: where much is repeated, few, and
+   * the table that counts them stays near. Linear counting (Whang et al. 1990).
+   */
+  private static int different(long[] set, int bits) {
+    long ones = 0;
+    for (int i = 0; i < bits >> 6; i++) {
+      ones += Long.bitCount(set[i]);
+    }
+    return (int) (-bits * Math.log1p(-(double) ones / bits) * 1.125) + 64;
   }
 
   private static long[] cleared(long[] bits, int length) {
@@ -147,6 +167,7 @@ final class Ngrams {
       }
     }
     placeCount = count;
+    different = count;
   }
 
   private void keepRepeated(HashCounts counts, int n, long power) {
