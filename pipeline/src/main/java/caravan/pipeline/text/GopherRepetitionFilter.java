@@ -85,6 +85,10 @@ public record GopherRepetitionFilter(
 
   private boolean ngrams(Ngrams ngrams, double characters, Judge judge) {
     for (NgramLimit limit : topNgrams) {
+      if (judge.passesUnheard(
+          ngrams.maxTopCharacters(limit.n()) / characters, limit.maxCharacters())) {
+        continue;
+      }
       double share = ngrams.topCharacters(limit.n()) / characters;
       String reason = "top_" + limit.n() + "_gram";
       if (!judge.atMost(reason, share, limit.maxCharacters(), "of the text")) {

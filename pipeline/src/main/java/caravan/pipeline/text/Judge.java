@@ -76,6 +76,11 @@ public final class Judge {
         || hear(new Measure(reason, value, unit, Bound.MAXIMUM, maximum));
   }
 
+  /** Whether a value that is at most {@code bound} need not be measured: it passes, unheard. */
+  boolean passesUnheard(double bound, double maximum) {
+    return !thorough && bound <= maximum;
+  }
+
   private boolean hear(Measure measure) {
     if (thorough) {
       measures.add(measure);

@@ -38,6 +38,14 @@ final class Ngrams {
 
   private int level;
 
+  /** In chars. */
+  private int longestWord;
+
+  /** The last n whose most frequent n-gram was looked for, and how often it occurs; n 0: none. */
+  private int topN;
+
+  private int topOccurrences;
+
   Ngrams(Words words) {
     this.words = words;
     this.scratch = words.count() > MANY_WORDS ? new Scratch(words.count()) : SCRATCH.get();
@@ -49,6 +57,7 @@ final class Ngrams {
     prefix[0] = 0;
     for (int i = 0; i < words.count(); i++) {
       prefix[i + 1] = prefix[i] * BASE + words.hash(i);
+      longestWord = Math.max(longestWord, words.end(i) - words.start(i));
     }
     scratch.owner = this;
     level = 0;
@@ -74,10 +83,21 @@ final class Ngrams {
         most = occurrences;
       }
     }
+    topN = n;
+    topOccurrences = most;
     if (first > placeCount / 2) { // else most places would stay: not worth the look at all of them
       keepRepeated(counts, n, power);
     }
     return (long) most * longest;
+  }
+
+  /**
+   * What {@link #topCharacters} cannot exceed, without counting anything: an n-gram is not more
+   * frequent than its first words. Known once a smaller n has been asked for; else infinite.
+   */
+  double maxTopCharacters(int n) {
+    boolean known = topN > 0 && topN <= n;
+    return known ? (double) topOccurrences * n * (longestWord + 1) : Double.POSITIVE_INFINITY;
   }
 
   /** Code points of the words of n-grams that came before, without overlap. */

@@ -7,6 +7,8 @@ import caravan.pipeline.ReferenceConf;
 import caravan.pipeline.text.GopherRepetitionFilter.NgramLimit;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -184,6 +186,31 @@ class TextFilterTest {
         .mapToLong(e -> e.getKey().length() * most)
         .max()
         .orElse(0);
+  }
+
+  @Test
+  void a_quick_judge_hears_less_and_decides_the_same() {
+    Random random = new Random(11);
+    Map<String, Integer> reasons = new TreeMap<>();
+    for (int round = 0; round < 3000; round++) {
+      int vocabulary = 2 + random.nextInt(60);
+      String text =
+          random
+              .ints(20 + random.nextInt(120), 0, vocabulary)
+              .mapToObj(i -> i % 7 == 3 ? "word" + i + " " : Character.toString(0x4E00 + i))
+              .collect(Collectors.joining());
+      for (GopherRepetitionFilter filter : List.of(EN_REPETITION, ZH_REPETITION)) {
+        Judge quick = Judge.quick();
+        filter.measure(Passage.of(text), quick);
+        Judge thorough = Judge.thorough();
+        filter.measure(Passage.of(text), thorough);
+        assertThat(quick.drop()).as(text).isEqualTo(thorough.drop());
+        reasons.merge(quick.drop().map(Drop::reason).orElse("kept"), 1, Integer::sum);
+      }
+    }
+    assertThat(reasons)
+        .as("enough of everything: %s", reasons)
+        .containsKeys("kept", "top_2_gram", "top_3_gram", "top_4_gram", "duplicate_5_grams");
   }
 
   @Test
