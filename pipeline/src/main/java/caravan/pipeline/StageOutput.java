@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaRDD;
@@ -109,8 +109,7 @@ public final class StageOutput {
         inputs,
         config,
         force,
-        () -> {
-          Start start = start(stage.name(), inputs, config);
+        start -> {
           prepareDirectory(start, List.of());
           List<Part> written = parts.write(stage.apply(documents), start.configHash());
           return new Result(commit(start, written, stage.counts()), false, 0);
@@ -135,8 +134,7 @@ public final class StageOutput {
         inputs,
         config,
         force,
-        () -> {
-          Start start = start(stage.name(), inputs, config);
+        start -> {
           List<Part> reused =
               force ? List.of() : parts.reusable(start.configHash(), source.files());
           prepareDirectory(start, reused);
@@ -152,11 +150,11 @@ public final class StageOutput {
       Inputs inputs,
       Map<String, Object> config,
       boolean force,
-      Supplier<Result> run) {
+      Function<Start, Result> run) {
     Optional<StageReport> stored = force ? Optional.empty() : upToDate(stage, inputs, config);
     return stored
         .map(report -> new Result(report, true, report.input().documents()))
-        .orElseGet(run);
+        .orElseGet(() -> run.apply(start(stage, inputs, config)));
   }
 
   /** The report of a valid output of the same stage, inputs and configuration. */
