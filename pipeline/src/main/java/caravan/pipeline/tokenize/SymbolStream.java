@@ -88,10 +88,10 @@ final class SymbolStream {
     return weights[found >= 0 ? found : -found - 2];
   }
 
-  /** Puts one symbol in place of the two from a position on. */
-  void merge(int position, int right, int end, int symbol) {
-    slots[right] = INSIDE;
+  /** Writes a symbol over all slots from a position to an end, which must be whole symbols. */
+  void put(int position, int end, int symbol) {
+    for (int i = position + 1; i < end; i++) slots[i] = INSIDE;
     slots[position] = symbol;
-    slots[end - 1] = position - end;
+    if (end - position > 1) slots[end - 1] = position - end;
   }
 }
