@@ -23,6 +23,8 @@ GOLDEN = pathlib.Path(__file__).parent.parent / "resources" / "golden"
 BATCH, LENGTH, PROMPT, CONTINUATION = 2, 11, 4, 14
 
 COMMON = dict(bos_token_id=1, eos_token_id=None, pad_token_id=None, max_position_embeddings=32)
+SHAPE = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1,
+             vocab_size=31, rms_norm_eps=1e-5, rope_theta=10000.0, tie_word_embeddings=True)
 CASES = {
     "tied": (dict(hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4,
                   vocab_size=41, rms_norm_eps=1e-5, rope_theta=10000.0, tie_word_embeddings=True), torch.float32),
@@ -32,14 +34,33 @@ CASES = {
     "multi-query-bfloat16": (dict(hidden_size=24, intermediate_size=20, num_hidden_layers=1, num_attention_heads=3,
                                   num_key_value_heads=1, vocab_size=29, rms_norm_eps=1e-5, rope_theta=10000.0,
                                   tie_word_embeddings=False), torch.bfloat16),
+    "linear": (dict(SHAPE, rope_scaling=dict(rope_type="linear", factor=4.0)), torch.float32),
+    "dynamic": (dict(SHAPE, max_position_embeddings=8, rope_scaling=dict(rope_type="dynamic", factor=4.0)), torch.float32),
+    "llama3": (dict(SHAPE, rope_scaling=dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                                             original_max_position_embeddings=16)), torch.float32),
 }
+
+
+def greedy(model, prompt):
+    """The prompt and its continuation.
+
+    Dynamic scaling makes generate() mix keys turned by the frequencies of several lengths. All are turned by those of the
+    whole sequence here, which zeros fill up to its end: no position sees what follows it.
+    """
+    if model.config.rope_parameters["rope_type"] != "dynamic":
+        return model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=CONTINUATION, do_sample=False)
+    ids = torch.nn.functional.pad(prompt, (0, CONTINUATION))
+    for position in range(PROMPT, PROMPT + CONTINUATION):
+        with torch.no_grad():
+            ids[0, position] = model(input_ids=ids).logits[0, position - 1].argmax()
+    return ids
 
 
 def make(name, folder):
     """Makes one case; numpy draws the numbers because its RandomState never changes."""
     settings, dtype = CASES[name]
     random = numpy.random.RandomState(len(name))
-    model = LlamaForCausalLM(LlamaConfig(**settings, **COMMON, attn_implementation="eager")).to(dtype)
+    model = LlamaForCausalLM(LlamaConfig(**(COMMON | settings), attn_implementation="eager")).to(dtype)
     with torch.no_grad():
         for key, parameter in sorted(model.named_parameters()):
             values = random.standard_normal(tuple(parameter.shape))
@@ -60,7 +81,7 @@ def make(name, folder):
     save_file(tensors, folder / "golden.safetensors")
 
     prompt = ids[:1, :PROMPT]
-    generated = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=CONTINUATION, do_sample=False)
+    generated = greedy(model, prompt)
     with torch.no_grad():
         margins = model(input_ids=generated).logits[0, PROMPT - 1:-1].topk(2).values
     margin = float((margins[:, 0] - margins[:, 1]).min())
@@ -102,8 +123,7 @@ def open_exported(case, folder):
     distance = float((logits - load_file(GOLDEN / case / "golden.safetensors")["logits"]).abs().max())
     if distance > 1e-5:
         problems.append(f"{case}: exported: logits differ by up to {distance}")
-    prompt = torch.tensor([golden["prompt"]])
-    generated = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=CONTINUATION, do_sample=False)
+    generated = greedy(model, torch.tensor([golden["prompt"]]))
     if generated[0, PROMPT:].tolist() != golden["continuation"]:
         problems.append(f"{case}: exported: continues {generated[0, PROMPT:].tolist()}, not {golden['continuation']}")
     return problems

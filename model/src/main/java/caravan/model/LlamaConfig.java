@@ -17,6 +17,7 @@ import java.io.Serializable;
  * @param ropeTheta base of the rotary frequencies
  * @param normEps epsilon inside RMSNorm's square root
  * @param tiedEmbeddings whether the output head is the embedding matrix
+ * @param ropeScaling how the rotary frequencies are stretched for longer texts
  */
 public record LlamaConfig(
     int hiddenSize,
@@ -29,7 +30,8 @@ public record LlamaConfig(
     int contextLength,
     double ropeTheta,
     double normEps,
-    boolean tiedEmbeddings)
+    boolean tiedEmbeddings,
+    RopeScaling ropeScaling)
     implements Serializable {
 
   public LlamaConfig {
@@ -60,6 +62,73 @@ public record LlamaConfig(
               + normEps
               + ", wanted positive numbers");
     }
+    if (ropeScaling.dependsOnLength() && headDim < 4) {
+      throw new IllegalArgumentException(
+          "model.head-dim: got " + headDim + ", wanted at least 4 for dynamic rope scaling");
+    }
+    if (ropeScaling.dependsOnLength() && contextLength != ropeScaling.longest()) {
+      throw new IllegalArgumentException(
+          "model.max-position-embeddings: got "
+              + contextLength
+              + ", wanted factor × original-max-position-embeddings = "
+              + ropeScaling.longest()
+              + " with dynamic rope scaling");
+    }
+  }
+
+  /** A shape with unscaled rotary frequencies. */
+  public LlamaConfig(
+      int hiddenSize,
+      int intermediateSize,
+      int layerCount,
+      int headCount,
+      int kvHeadCount,
+      int headDim,
+      int vocabSize,
+      int contextLength,
+      double ropeTheta,
+      double normEps,
+      boolean tiedEmbeddings) {
+    this(
+        hiddenSize,
+        intermediateSize,
+        layerCount,
+        headCount,
+        kvHeadCount,
+        headDim,
+        vocabSize,
+        contextLength,
+        ropeTheta,
+        normEps,
+        tiedEmbeddings,
+        RopeScaling.NONE);
+  }
+
+  /** The same weights read with other rotary frequencies and another longest sequence. */
+  public LlamaConfig withContext(int longest, RopeScaling scaling) {
+    return new LlamaConfig(
+        hiddenSize,
+        intermediateSize,
+        layerCount,
+        headCount,
+        kvHeadCount,
+        headDim,
+        vocabSize,
+        longest,
+        ropeTheta,
+        normEps,
+        tiedEmbeddings,
+        scaling);
+  }
+
+  /**
+   * Radians that each rotary pair turns per position.
+   *
+   * @param length tokens of the sequence, which dynamic scaling depends on
+   * @return [headDim / 2]
+   */
+  public double[] rotaryFrequencies(int length) {
+    return ropeScaling.frequencies(ropeTheta, headDim, length);
   }
 
   /** Width of all query heads together: headCount × headDim. */

@@ -22,7 +22,7 @@ import org.bytedeco.javacpp.FloatPointer;
  */
 public final class Golden implements AutoCloseable {
   public static final List<String> CASES =
-      List.of("tied", "grouped-untied", "multi-query-bfloat16");
+      List.of("tied", "grouped-untied", "multi-query-bfloat16", "linear", "dynamic", "llama3");
 
   private final Checkpoint model;
   private final JsonNode values;

@@ -1,6 +1,7 @@
 package caravan.model.checkpoint;
 
 import caravan.model.LlamaConfig;
+import caravan.model.RopeScaling;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -32,9 +33,9 @@ final class HuggingFaceConfig {
     json.put("num_key_value_heads", config.kvHeadCount());
     json.put("head_dim", config.headDim());
     json.put("vocab_size", config.vocabSize());
-    json.put("max_position_embeddings", config.contextLength());
+    json.put("max_position_embeddings", HuggingFaceRope.maxPositions(config));
     json.put("rope_theta", config.ropeTheta());
-    json.putNull("rope_scaling");
+    json.set("rope_scaling", HuggingFaceRope.json(config.ropeScaling()));
     json.put("rms_norm_eps", config.normEps());
     json.put("tie_word_embeddings", config.tiedEmbeddings());
     json.put("hidden_act", "silu");
@@ -92,7 +93,12 @@ final class HuggingFaceConfig {
               + hidden
               + ", or a head_dim");
     }
+    int positions =
+        json.hasNonNull("max_position_embeddings")
+            ? integer(json, "max_position_embeddings", where)
+            : 2048;
     try {
+      RopeScaling scaling = HuggingFaceRope.scaling(json, positions, where);
       return new LlamaConfig(
           hidden,
           integer(json, "intermediate_size", where),
@@ -103,12 +109,11 @@ final class HuggingFaceConfig {
               : heads,
           json.hasNonNull("head_dim") ? integer(json, "head_dim", where) : hidden / heads,
           integer(json, "vocab_size", where),
-          json.hasNonNull("max_position_embeddings")
-              ? integer(json, "max_position_embeddings", where)
-              : 2048,
-          ropeTheta(json),
+          scaling.dependsOnLength() ? scaling.longest() : positions,
+          HuggingFaceRope.theta(json),
           json.path("rms_norm_eps").asDouble(1e-6),
-          json.path("tie_word_embeddings").asBoolean(false));
+          json.path("tie_word_embeddings").asBoolean(false),
+          scaling);
     } catch (IllegalArgumentException e) {
       throw e.getMessage().startsWith(where)
           ? e
@@ -141,21 +146,6 @@ final class HuggingFaceConfig {
       throw new IllegalArgumentException(
           where + ": the weights are quantized (quantization_config), wanted F32, F16 or BF16");
     }
-    for (String key : List.of("rope_scaling", "rope_parameters")) {
-      JsonNode rope = json.path(key);
-      String type = rope.path("rope_type").asText(rope.path("type").asText("default"));
-      double partial = rope.path("partial_rotary_factor").asDouble(1);
-      boolean scaled = key.equals("rope_scaling") && rope.isObject() && !rope.isEmpty();
-      if (!type.equals("default") || partial != 1 || (scaled && rope.has("factor"))) {
-        throw new IllegalArgumentException(
-            where
-                + ": "
-                + key
-                + " is "
-                + rope
-                + "; scaled rotary embeddings are not supported, wanted none");
-      }
-    }
   }
 
   private static void refuse(JsonNode json, String key, String wanted, String where) {
@@ -163,11 +153,6 @@ final class HuggingFaceConfig {
       throw new IllegalArgumentException(
           where + ": " + key + " is " + json.get(key) + ", wanted " + wanted);
     }
-  }
-
-  private static double ropeTheta(JsonNode json) {
-    double top = json.path("rope_theta").asDouble(10000);
-    return json.path("rope_parameters").path("rope_theta").asDouble(top);
   }
 
   private static int integer(JsonNode json, String key, String where) {

@@ -3,6 +3,7 @@ package caravan.model.checkpoint;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
+import caravan.model.RopeScaling;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -130,6 +131,12 @@ public final class Llama2c {
     LlamaConfig config = checkpoint.config();
     refuse("rope-theta", config.ropeTheta(), ROPE_THETA);
     refuse("rms-norm-eps", config.normEps(), NORM_EPS);
+    if (config.ropeScaling().type() != RopeScaling.Type.NONE) {
+      throw new IllegalArgumentException(
+          "model.rope-scaling: got "
+              + config.ropeScaling()
+              + ", but llama2.c's format carries none; export to Hugging Face's instead");
+    }
     refuse("head-dim", config.headDim(), (double) config.hiddenSize() / config.headCount());
     Directory.holding(path, hadoop)
         .write(

@@ -19,14 +19,18 @@ import caravan.model.engine.Attention.Matrix;
 final class Blocks {
   private final LlamaConfig config;
   private final ParameterLayout layout;
-  private final Rope rope;
   private final float epsilon;
+  private Rope rope;
 
-  Blocks(ParameterLayout layout, Rope rope) {
+  Blocks(ParameterLayout layout) {
     this.layout = layout;
     this.config = layout.config();
-    this.rope = rope;
     this.epsilon = (float) config.normEps();
+  }
+
+  /** The angles of the next passes. */
+  void turnBy(Rope angles) {
+    rope = angles;
   }
 
   void forward(Worker worker, Weights weights, Activations a, TokenBatch batch) {

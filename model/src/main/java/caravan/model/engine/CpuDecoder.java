@@ -43,11 +43,11 @@ final class CpuDecoder implements LlamaEngine.Decoder {
   private int length;
   private boolean closed;
 
-  CpuDecoder(ParameterLayout layout, Weights weights, Rope rope, Team team, int maxLength) {
+  CpuDecoder(ParameterLayout layout, Weights weights, Team team, int maxLength) {
     this.layout = layout;
     this.config = layout.config();
     this.weights = weights;
-    this.rope = rope;
+    this.rope = new Rope(config, maxLength);
     this.team = team;
     this.maxLength = maxLength;
     this.epsilon = (float) config.normEps();
@@ -231,6 +231,7 @@ final class CpuDecoder implements LlamaEngine.Decoder {
     if (!closed) {
       closed = true;
       owned.forEach(Buffer::close);
+      rope.close();
       for (Worker worker : workers) {
         worker.close();
       }

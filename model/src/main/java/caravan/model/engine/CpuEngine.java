@@ -18,7 +18,6 @@ public final class CpuEngine implements LlamaEngine {
 
   private final LlamaConfig config;
   private final ParameterLayout layout;
-  private final Rope rope;
   private final Team team;
   private final Worker[] workers;
   private final Blocks blocks;
@@ -28,6 +27,7 @@ public final class CpuEngine implements LlamaEngine {
   private Weights gradients;
   private Activations training;
   private Activations scoring;
+  private Rope rope;
   private boolean closed;
 
   /**
@@ -45,12 +45,11 @@ public final class CpuEngine implements LlamaEngine {
     this.maxLogits = maxLogits;
     this.layout = new ParameterLayout(config);
     this.team = new Team(threads);
-    this.rope = new Rope(config);
     this.workers = new Worker[threads];
     for (int i = 0; i < threads; i++) {
       workers[i] = new Worker(i, team, config);
     }
-    this.blocks = new Blocks(layout, rope);
+    this.blocks = new Blocks(layout);
     this.head = new OutputHead(layout);
     BlasThreads.acquire();
   }
@@ -116,7 +115,7 @@ public final class CpuEngine implements LlamaEngine {
               + config.contextLength()
               + " (model.max-position-embeddings)");
     }
-    return new CpuDecoder(layout, new Weights(layout, parameters), rope, team, maxLength);
+    return new CpuDecoder(layout, new Weights(layout, parameters), team, maxLength);
   }
 
   private void prepare(FloatPointer parameters, TokenBatch batch) {
@@ -128,6 +127,11 @@ public final class CpuEngine implements LlamaEngine {
     }
     for (Worker worker : workers) {
       worker.ensureKeys(batch.seq());
+    }
+    if (rope == null || !rope.suits(batch.seq())) {
+      free(rope);
+      rope = new Rope(config, batch.seq());
+      blocks.turnBy(rope);
     }
   }
 
@@ -182,7 +186,7 @@ public final class CpuEngine implements LlamaEngine {
     }
     closed = true;
     team.close();
-    rope.close();
+    free(rope);
     free(training);
     free(scoring);
     for (Worker worker : workers) {
@@ -194,6 +198,12 @@ public final class CpuEngine implements LlamaEngine {
   private static void free(Activations activations) {
     if (activations != null) {
       activations.close();
+    }
+  }
+
+  private static void free(Rope rope) {
+    if (rope != null) {
+      rope.close();
     }
   }
 }

@@ -27,7 +27,11 @@ public interface LlamaEngine extends AutoCloseable {
   /** Scores of every target: what evaluation and validation need of a forward pass. */
   TokenScores score(FloatPointer parameters, TokenBatch batch);
 
-  /** Starts an incremental decoder with a key/value cache for up to {@code maxLength} tokens. */
+  /**
+   * Starts an incremental decoder with a key/value cache for up to {@code maxLength} tokens. Where
+   * rotary angles depend on the sequence's length (dynamic scaling), that length is {@code
+   * maxLength} from the first token on, so that cached keys and new queries agree.
+   */
   Decoder decoder(FloatPointer parameters, int maxLength);
 
   @Override

@@ -54,10 +54,10 @@ final class Nd4jBlock {
     attentionNorm = new Nd4jNorm(tensor(parameters, layout.attentionNorm()), config.normEps());
     mlpNorm = new Nd4jNorm(tensor(parameters, layout.mlpNorm()), config.normEps());
     double[][] angles = new double[batch * seq][config.headDim()];
+    double[] frequencies = config.rotaryFrequencies(seq);
     for (int row = 0; row < angles.length; row++) {
       for (int i = 0; i < config.headDim(); i++) {
-        int pair = i % (config.headDim() / 2);
-        angles[row][i] = row % seq * Math.pow(config.ropeTheta(), -2.0 * pair / config.headDim());
+        angles[row][i] = row % seq * frequencies[i % (config.headDim() / 2)];
       }
     }
     INDArray exact = Nd4j.createFromArray(angles);

@@ -196,12 +196,14 @@ public final class Nd4jEngine implements LlamaEngine {
       }
       System.arraycopy(more, 0, ids, length, more.length);
       length += more.length;
-      int[] seen = Arrays.copyOf(ids, length);
-      int[] none = new int[length];
+      // Where angles depend on the length, they are those of the whole sequence from the start.
+      int run = config.ropeScaling().dependsOnLength() ? ids.length : length;
+      int[] seen = Arrays.copyOf(ids, run);
+      int[] none = new int[run];
       Arrays.fill(none, TokenBatch.IGNORED);
-      new TokenBatch(seen, none, 1, length).requireFits(config);
+      new TokenBatch(seen, none, 1, run).requireFits(config);
       try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-        return logits(read(parameters), seen, 1, length).getRow(length - 1).dup().toFloatVector();
+        return logits(read(parameters), seen, 1, run).getRow(length - 1).dup().toFloatVector();
       }
     }
 

@@ -8,7 +8,8 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * Rotary position embedding (Su et al. 2021, arXiv 2104.09864) in Hugging Face's order: component i
- * of a head is paired with i + headDim/2, and position t turns the pair by t · theta^(−2i/headDim).
+ * of a head is paired with i + headDim/2, and position t turns the pair by t · fᵢ with fᵢ =
+ * theta^(−2i/headDim), or what {@link caravan.model.RopeScaling} makes of it.
  *
  * <pre>
  * a' = a · cos − b · sin           b' = b · cos + a · sin
@@ -17,24 +18,36 @@ import jdk.incubator.vector.FloatVector;
  * <p>A rotation's gradient is the rotation by the opposite angle.
  */
 final class Rope implements AutoCloseable {
+  private final LlamaConfig config;
+  private final int length;
   private final int half;
 
-  /** [contextLength, headDim/2] each. */
+  /** [length, headDim/2] each. */
   private final Buffer cos;
 
   private final Buffer sin;
 
-  Rope(LlamaConfig config) {
+  /**
+   * @param length tokens of the longest sequence that is turned
+   */
+  Rope(LlamaConfig config, int length) {
+    this.config = config;
+    this.length = length;
     half = config.headDim() / 2;
-    cos = Buffer.allocate((long) config.contextLength() * half);
-    sin = Buffer.allocate((long) config.contextLength() * half);
+    cos = Buffer.allocate((long) length * half);
+    sin = Buffer.allocate((long) length * half);
+    double[] frequencies = config.rotaryFrequencies(length);
     for (int i = 0; i < half; i++) {
-      double frequency = Math.pow(config.ropeTheta(), -2.0 * i / config.headDim());
-      for (int t = 0; t < config.contextLength(); t++) {
-        cos.set(t * half + i, (float) Math.cos(t * frequency));
-        sin.set(t * half + i, (float) Math.sin(t * frequency));
+      for (int t = 0; t < length; t++) {
+        cos.set(t * half + i, (float) Math.cos(t * frequencies[i]));
+        sin.set(t * half + i, (float) Math.sin(t * frequencies[i]));
       }
     }
+  }
+
+  /** Whether these are the angles of sequences of {@code seq} tokens. */
+  boolean suits(int seq) {
+    return config.ropeScaling().dependsOnLength() ? seq == length : seq <= length;
   }
 
   /** Turns the head that starts at float {@code at} to {@code position}, in place. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
+import caravan.model.RopeScaling;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -182,13 +183,6 @@ class HuggingFaceTest {
     refusedConfig("{\"hidden_act\":\"gelu\"}", "hidden_act is \"gelu\", wanted silu");
     refusedConfig("{\"attention_bias\":true}", "attention_bias is true, wanted false");
     refusedConfig("{\"mlp_bias\":true}", "mlp_bias is true, wanted false");
-    refusedConfig(
-        "{\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0}}",
-        "rope_scaling is {\"rope_type\":\"llama3\",\"factor\":8.0}; scaled rotary embeddings are"
-            + " not supported, wanted none");
-    refusedConfig("{\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}}", "rope_scaling is ");
-    refusedConfig(
-        "{\"rope_parameters\":{\"rope_type\":\"yarn\",\"rope_theta\":1e4}}", "rope_parameters is ");
     refusedConfig("{\"quantization_config\":{\"bits\":4}}", "the weights are quantized");
     refusedConfig("{\"model_type\":\"llama\"}", "hidden_size is missing, wanted a whole number");
     refusedConfig("{\"hidden_size\":\"big\"}", "hidden_size is \"big\", wanted a whole number");
@@ -198,6 +192,51 @@ class HuggingFaceTest {
         "{\"hidden_size\":64,\"intermediate_size\":128,\"num_hidden_layers\":2,"
             + "\"num_attention_heads\":4,\"num_key_value_heads\":3,\"vocab_size\":100}",
         "config.json: model.num-key-value-heads: got 3");
+  }
+
+  @Test
+  void everyRopeScalingComesBackAsItWasWritten() {
+    for (LlamaConfig config :
+        List.of(
+            TinyLlama.TIED.withContext(64, RopeScaling.linear(4)),
+            TinyLlama.TIED.withContext(96, RopeScaling.dynamic(3, 32)),
+            TinyLlama.TIED.withContext(128, RopeScaling.llama3(8, 1, 4, 16)))) {
+      byte[] json = HuggingFaceConfig.configJson(config, SpecialTokens.none());
+      assertThat(HuggingFaceConfig.config(json, "config.json")).isEqualTo(config);
+    }
+  }
+
+  @Test
+  void ropeScalingIsReadInBothSpellingsAndRefusedByNameWhereItIsForeign() {
+    assertThat(config(shape("\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}")).ropeScaling())
+        .isEqualTo(RopeScaling.linear(2));
+    assertThat(
+            config(
+                    shape(
+                        "\"rope_parameters\":{\"rope_theta\":5e5,\"rope_type\":\"llama3\",\"factor\":8.0,"
+                            + "\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,"
+                            + "\"original_max_position_embeddings\":8192}"))
+                .ropeScaling())
+        .isEqualTo(RopeScaling.llama3(8, 1, 4, 8192));
+    assertThat(
+            config(shape("\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2.0}")).contextLength())
+        .isEqualTo(4096);
+    refusedConfig(
+        shape("\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0}"),
+        "wanted a number as low_freq_factor");
+    refusedConfig(
+        shape("\"rope_parameters\":{\"rope_type\":\"yarn\",\"rope_theta\":1e4}"),
+        "wanted rope_type default, linear, dynamic or llama3");
+    refusedConfig(
+        shape("\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":0.5}"),
+        "model.rope-scaling.factor: got 0.5, wanted at least 1");
+  }
+
+  private static String shape(String more) {
+    return "{\"hidden_size\":64,\"intermediate_size\":128,\"num_hidden_layers\":2,"
+        + "\"num_attention_heads\":4,\"vocab_size\":100,"
+        + more
+        + "}";
   }
 
   private static LlamaConfig config(String json) {

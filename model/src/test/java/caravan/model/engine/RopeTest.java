@@ -34,7 +34,7 @@ class RopeTest {
 
   @Test
   void component_i_is_paired_with_i_plus_half_and_slows_with_i() {
-    try (Rope rope = new Rope(config(8));
+    try (Rope rope = new Rope(config(8), 200);
         Buffer head = Buffer.allocate(8)) {
       for (int i = 0; i < 8; i++) {
         head.set(i, i == 1 ? 1 : 0);
@@ -51,7 +51,7 @@ class RopeTest {
   @ParameterizedTest
   @ValueSource(ints = {8, 34, 48, 64})
   void a_score_depends_on_the_distance_alone(int headDim) {
-    try (Rope rope = new Rope(config(headDim))) {
+    try (Rope rope = new Rope(config(headDim), 200)) {
       double expected = Double.NaN;
       for (int position : new int[] {0, 1, 50, 180}) {
         try (Buffer query = random(headDim, 1);
@@ -70,7 +70,7 @@ class RopeTest {
   @ParameterizedTest
   @ValueSource(ints = {2, 8, 48})
   void turning_back_undoes_a_turn(int headDim) {
-    try (Rope rope = new Rope(config(headDim));
+    try (Rope rope = new Rope(config(headDim), 200);
         Buffer head = random(headDim, 3);
         Buffer original = random(headDim, 3)) {
       rope.rotate(head, 0, 77);
