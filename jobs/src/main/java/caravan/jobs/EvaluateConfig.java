@@ -21,7 +21,8 @@ record EvaluateConfig(
     String output,
     long seed,
     Evaluation evaluate,
-    GateConfig gate) {
+    GateConfig gate,
+    ModelContext model) {
 
   /** What can be measured. */
   enum Task {

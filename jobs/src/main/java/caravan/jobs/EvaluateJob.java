@@ -56,6 +56,7 @@ final class EvaluateJob extends Job<EvaluateConfig> {
         LoadedModel.open(
             config.checkpoint(),
             config.tokenizer(),
+            config.model(),
             config.evaluate().engine(),
             config.evaluate().threadCount(),
             hadoop)) {

@@ -19,7 +19,8 @@ record GenerateConfig(
     long seed,
     boolean chat,
     boolean addBos,
-    Generation generate) {
+    Generation generate,
+    ModelContext model) {
 
   /**
    * @param engine {@code cpu} or {@code nd4j}
@@ -47,6 +48,7 @@ record GenerateConfig(
         seed,
         true,
         addBos,
-        generate);
+        generate,
+        model);
   }
 }

@@ -56,6 +56,7 @@ final class GenerateJob extends Job<GenerateConfig> {
         LoadedModel.open(
             config.checkpoint(),
             config.tokenizer(),
+            config.model(),
             config.generate().engine(),
             config.generate().threadCount(),
             hadoop)) {

@@ -40,16 +40,23 @@ final class LoadedModel implements AutoCloseable {
    * @param path whatever {@link Checkpoints#open} takes, or a llama2.c model ({@code .bin})
    * @param tokenizer a tokenizer.model, or a llama2.c tokenizer ({@code .bin}); the checkpoint's
    *     own where none is given
+   * @param context how its positions are to be read
    * @throws IllegalArgumentException when there is no such model or tokenizer, or they do not fit
    *     each other
    */
   static LoadedModel open(
-      String path, Optional<String> tokenizer, String engine, int threads, Configuration hadoop) {
+      String path,
+      Optional<String> tokenizer,
+      ModelContext context,
+      String engine,
+      int threads,
+      Configuration hadoop) {
     Checkpoint checkpoint =
         path.endsWith(LLAMA2C_SUFFIX) ? Llama2c.read(path, hadoop) : Checkpoints.open(path, hadoop);
     try {
       Tokenizer text = tokenizer(path, checkpoint, tokenizer, hadoop);
-      return new LoadedModel(checkpoint, text, Engines.open(engine, checkpoint.config(), threads));
+      LlamaConfig shape = context.of(checkpoint.config());
+      return new LoadedModel(checkpoint, text, Engines.open(engine, shape, threads));
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;
@@ -105,8 +112,9 @@ final class LoadedModel implements AutoCloseable {
     return checkpoint;
   }
 
+  /** Its shape, with the positions as they are to be read. */
   LlamaConfig config() {
-    return checkpoint.config();
+    return engine.config();
   }
 
   Tokenizer tokenizer() {

@@ -1,13 +1,14 @@
 package caravan.jobs;
 
 import caravan.model.LlamaConfig;
+import caravan.model.RopeScaling;
 import java.util.Optional;
 
 /**
  * The keys under {@code model} in reference.conf: Hugging Face's names of a Llama's shape, for
  * training from random weights.
  */
-public record ModelConfig(
+record ModelConfig(
     int hiddenSize,
     int intermediateSize,
     int numHiddenLayers,
@@ -16,6 +17,7 @@ public record ModelConfig(
     Optional<Integer> headDim,
     Optional<Integer> maxPositionEmbeddings,
     double ropeTheta,
+    ModelContext.Scaling ropeScaling,
     double rmsNormEps,
     boolean tieWordEmbeddings) {
 
@@ -24,8 +26,11 @@ public record ModelConfig(
    * @param sequenceLength of the training; the context where none is set
    * @throws IllegalArgumentException when the sizes do not fit each other
    */
-  public LlamaConfig llama(int vocabSize, int sequenceLength) {
-    int context = maxPositionEmbeddings.orElse(sequenceLength);
+  LlamaConfig llama(int vocabSize, int sequenceLength) {
+    RopeScaling scaling = ropeScaling.of(sequenceLength);
+    int context =
+        maxPositionEmbeddings.orElse(
+            scaling.dependsOnLength() ? scaling.longest() : sequenceLength);
     if (context < sequenceLength) {
       throw new IllegalArgumentException(
           "model.max-position-embeddings: got %d, wanted at least train.sequence-length = %d"
@@ -47,6 +52,12 @@ public record ModelConfig(
         context,
         ropeTheta,
         rmsNormEps,
-        tieWordEmbeddings);
+        tieWordEmbeddings,
+        scaling);
+  }
+
+  /** What of this may change a trained model. */
+  ModelContext context() {
+    return new ModelContext(maxPositionEmbeddings, ropeScaling);
   }
 }

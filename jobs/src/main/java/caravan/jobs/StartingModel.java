@@ -29,7 +29,7 @@ record StartingModel(
 
   /**
    * @param tokens directory of the shards
-   * @param model the shape where there is no base
+   * @param model the shape where there is no base, and how the base is to be read
    * @throws IllegalArgumentException when the base was made for other ids than the shards hold, or
    *     for shorter sequences
    */
@@ -40,7 +40,7 @@ record StartingModel(
       int sequenceLength,
       Configuration hadoop) {
     TokenManifest shards = TokenManifest.read(hadoop, new Path(tokens));
-    return base.map(path -> trained(path, shards, sequenceLength, hadoop))
+    return base.map(path -> trained(path, shards, model.context(), sequenceLength, hadoop))
         .orElseGet(() -> untrained(tokens, shards, model, sequenceLength, hadoop));
   }
 
@@ -60,7 +60,11 @@ record StartingModel(
   }
 
   private static StartingModel trained(
-      String path, TokenManifest shards, int sequenceLength, Configuration hadoop) {
+      String path,
+      TokenManifest shards,
+      ModelContext context,
+      int sequenceLength,
+      Configuration hadoop) {
     Checkpoint base = Checkpoints.open(path, hadoop);
     try {
       shards.requireModelVocabulary(base.config().vocabSize());
@@ -68,13 +72,14 @@ record StartingModel(
       if (tokenizer != null) {
         shards.requireTokenizer(SentencePieceTokenizer.of(tokenizer, path));
       }
-      if (base.config().contextLength() < sequenceLength) {
+      LlamaConfig shape = context.of(base.config());
+      if (shape.contextLength() < sequenceLength) {
         throw new IllegalArgumentException(
-            "train.sequence-length: got %,d, but the context of %s is %,d"
-                .formatted(sequenceLength, path, base.config().contextLength()));
+            "train.sequence-length: got %,d, but the context of %s is %,d; lower it, or extend the context by model.rope-scaling"
+                .formatted(sequenceLength, path, shape.contextLength()));
       }
       return new StartingModel(
-          base.config(), Optional.of(base), base.specialTokens(), base.tokenizerFiles());
+          shape, Optional.of(base), base.specialTokens(), base.tokenizerFiles());
     } catch (RuntimeException e) {
       base.close();
       throw e;

@@ -120,7 +120,8 @@ class EvaluateJobTest {
     Arrays.fill(targets, TokenBatch.IGNORED);
     System.arraycopy(ids, given, targets, given - 1, ids.length - given);
     try (LoadedModel model =
-            LoadedModel.open(checkpoint, Optional.empty(), "cpu", 1, new Configuration());
+            LoadedModel.open(
+                checkpoint, Optional.empty(), ModelContext.OWN, "cpu", 1, new Configuration());
         LlamaEngine engine = new CpuEngine(model.config(), 1)) {
       float[] scores =
           engine

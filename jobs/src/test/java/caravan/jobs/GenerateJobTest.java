@@ -70,7 +70,8 @@ class GenerateJobTest {
     Arrays.fill(targets, TokenBatch.IGNORED);
     System.arraycopy(ids, prompt, targets, prompt - 1, ids.length - prompt);
     try (LoadedModel model =
-        LoadedModel.open(checkpoint, Optional.empty(), "cpu", 1, new Configuration())) {
+        LoadedModel.open(
+            checkpoint, Optional.empty(), ModelContext.OWN, "cpu", 1, new Configuration())) {
       LlamaEngine engine = new CpuEngine(model.config(), 1);
       boolean[] greedy =
           engine
@@ -145,7 +146,8 @@ class GenerateJobTest {
     String model = folder.resolve("model.bin").toString();
     Path tokenizer = Files.write(folder.resolve("tokenizer.bin"), llama2cTokenizer());
     try (LoadedModel loaded =
-        LoadedModel.open(checkpoint, Optional.empty(), "cpu", 1, new Configuration())) {
+        LoadedModel.open(
+            checkpoint, Optional.empty(), ModelContext.OWN, "cpu", 1, new Configuration())) {
       Llama2c.write(model, new Configuration(), loaded.checkpoint());
     }
 

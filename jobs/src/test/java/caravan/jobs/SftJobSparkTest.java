@@ -151,7 +151,8 @@ class SftJobSparkTest {
     assertThat(stored.targetCount()).isEqualTo(answer.end() - answer.start());
     assertThat(stored.targets()[answer.end() - 2]).isEqualTo(TinyModel.TOKENIZER.eosId());
     try (LoadedModel model =
-            LoadedModel.open(checkpoint, Optional.empty(), "cpu", 1, new Configuration());
+            LoadedModel.open(
+                checkpoint, Optional.empty(), ModelContext.OWN, "cpu", 1, new Configuration());
         LlamaEngine engine = new CpuEngine(model.config(), 1);
         FloatPointer gradient = new FloatPointer(model.checkpoint().parameters().limit())) {
       FloatPointer parameters = model.checkpoint().parameters();
