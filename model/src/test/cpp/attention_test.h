@@ -1,0 +1,115 @@
+// Attention, forward and backward, against sums in double.
+#pragma once
+#include "harness.h"
+
+struct Shape {
+  int batch, seq, heads, groups, width;
+  bool documents;
+
+  std::string name() const {
+    char text[100];
+    snprintf(text, sizeof text, "batch %d seq %d heads %d/%d width %d%s", batch, seq, heads, groups,
+             width, documents ? " with documents" : "");
+    return text;
+  }
+};
+
+/** The inputs of one attention and what double arithmetic makes of them. */
+struct Attention {
+  Shape s;
+  int row;  // elements per row of qkv
+  Reals qkv, dout;
+  Ints starts;
+  Doubles out, lse, delta, dqkv;
+
+  explicit Attention(Shape s)
+      : s(s),
+        row((s.heads + 2 * s.groups) * s.width),
+        qkv(Reals::normal((size_t)s.batch * s.seq * row)),
+        dout(Reals::normal((size_t)s.batch * s.seq * s.heads * s.width)),
+        starts((size_t)s.batch * s.seq),
+        out(dout.length),
+        lse((size_t)s.batch * s.heads * s.seq),
+        delta(lse.size()),
+        dqkv(qkv.length) {
+    for (int b = 0; b < s.batch; b++) {
+      int start = 0;
+      for (int i = 0; i < s.seq; i++) {
+        // Documents of uneven lengths, other ones in each sequence; some shorter than a tile.
+        if (s.documents && (i * 7 + b * 3) % 45 == 20) start = i;
+        starts[b * s.seq + i] = start;
+      }
+    }
+    Doubles x = qkv.doubles(), g = dout.doubles();
+    for (int b = 0; b < s.batch; b++) {
+      for (int h = 0; h < s.heads; h++) {
+        for (int i = 0; i < s.seq; i++) reference_row(x, g, b, h, i);
+      }
+    }
+  }
+
+  int* starts_or_null() { return s.documents ? starts.data() : nullptr; }
+
+  void reference_row(const Doubles& x, const Doubles& g, int b, int h, int i) {
+    int D = s.width, first = starts[b * s.seq + i];
+    int group = h / (s.heads / s.groups);
+    size_t q = (size_t)(b * s.seq + i) * row + h * D;
+    size_t o = ((size_t)(b * s.seq + i) * s.heads + h) * D;
+    auto k = [&](int j) { return (size_t)(b * s.seq + j) * row + (s.heads + group) * D; };
+    auto v = [&](int j) { return k(j) + s.groups * D; };
+    double scale = 1 / std::sqrt((double)D);
+    Doubles p(i + 1);
+    double total = 0;
+    for (int j = first; j <= i; j++) {
+      for (int c = 0; c < D; c++) p[j] += x[q + c] * x[k(j) + c] * scale;
+      total += std::exp(p[j]);
+    }
+    size_t statistic = ((size_t)b * s.heads + h) * s.seq + i;
+    lse[statistic] = std::log(total);
+    for (int j = first; j <= i; j++) {
+      p[j] = std::exp(p[j]) / total;
+      for (int c = 0; c < D; c++) out[o + c] += p[j] * x[v(j) + c];
+    }
+    for (int c = 0; c < D; c++) delta[statistic] += g[o + c] * out[o + c];
+    for (int j = first; j <= i; j++) {
+      double dp = 0;
+      for (int c = 0; c < D; c++) dp += g[o + c] * x[v(j) + c];
+      double ds = p[j] * (dp - delta[statistic]) * scale;
+      for (int c = 0; c < D; c++) {
+        dqkv[q + c] += ds * x[k(j) + c];
+        dqkv[k(j) + c] += ds * x[q + c];
+        dqkv[v(j) + c] += p[j] * g[o + c];
+      }
+    }
+  }
+};
+
+inline void attention_forward(const char* kernel, Attention& a, Reals& out, Floats& lse, Grid grid,
+                              unsigned threads, unsigned shared) {
+  const Shape& s = a.s;
+  Stored* q = a.qkv.data();
+  Stored* k = q + s.heads * s.width;
+  launch(kernel, grid, threads, shared, out.data(), lse.data(), q, k, k + s.groups * s.width, s.seq,
+         s.seq, s.heads, s.groups, s.width, a.row, a.row, a.starts_or_null());
+  std::string name = std::string(kernel) + ", " + s.name();
+  expect_near(name + ", out", out.doubles(), a.out, REAL_TOLERANCE);
+  expect_near(name + ", lse", lse.doubles(), a.lse, FLOAT_TOLERANCE);
+}
+
+inline void attention_plain_equals_double(Shape s) {
+  Attention a(s);
+  Reals out(a.dout.length), dqkv(a.qkv.length);
+  Floats lse(a.lse.size()), delta(a.lse.size());
+  unsigned batch = s.batch, tiles = ceil_div(s.seq, 4);
+  attention_forward("attention_plain", a, out, lse, {(unsigned)s.heads, batch, tiles}, 128, 0);
+  launch("attention_delta", {(unsigned)s.heads, batch, tiles}, 128, 0, delta.data(), a.dout.data(),
+         out.data(), s.seq, s.heads, s.width);
+  expect_near("attention_delta, " + s.name(), delta.doubles(), a.delta, 3 * REAL_TOLERANCE);
+  launch("attention_backward_q_plain", {(unsigned)s.heads, batch, tiles}, 128, 0, dqkv.data(),
+         a.dout.data(), a.qkv.data(), lse.data(), delta.data(), s.seq, s.heads, s.groups, s.width,
+         a.starts_or_null());
+  launch("attention_backward_kv_plain", {(unsigned)s.groups, batch, tiles}, 128, 0, dqkv.data(),
+         a.dout.data(), a.qkv.data(), lse.data(), delta.data(), s.seq, s.heads, s.groups, s.width,
+         a.starts_or_null());
+  expect_near("attention_backward_plain, " + s.name(), dqkv.doubles(), a.dqkv, 2 * REAL_TOLERANCE);
+}

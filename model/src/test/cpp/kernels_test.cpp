@@ -1,0 +1,31 @@
+// Every kernel, run on the CPU by the shim, against plain double arithmetic. Prints a line per
+// comparison and "all kernels agree", or ends with status 1.
+//
+//   g++ -O2 -std=c++17 -DREAL_BF16=1 -I src/main/cuda -include src/test/cpp/shim.h
+//       src/test/cpp/kernels.cpp src/test/cpp/kernels_test.cpp -o kernels_test
+#include "attention_test.h"
+#include "elementwise_test.h"
+
+int main() {
+  for (Shape s : {Shape{2, 37, 4, 2, 8, false}, Shape{1, 70, 3, 1, 48, true},
+                  Shape{1, 33, 2, 2, 6, true}, Shape{1, 20, 2, 1, 256, false}}) {
+    attention_plain_equals_double(s);
+  }
+  // Widths that are and are not multiples of 8, narrower and wider than a block.
+  for (int d : {8, 30, 576, 8200}) {
+    norms_equal_double(5, d);
+    rows_move(d);
+  }
+  for (int f : {24, 50, 2056}) swiglu_equals_double(3, f);
+  for (int width : {8, 12, 64}) rope_equals_double(width);
+  for (int vocabulary : {50, 1000, 9000}) cross_entropy_equals_double(vocabulary);
+  flat_kernels_equal_double();
+  adamw_equals_double();
+  decode_equals_double();
+  if (failures() > 0) {
+    printf("%d comparisons are wrong\n", failures());
+    return 1;
+  }
+  printf("all kernels agree\n");
+  return 0;
+}
