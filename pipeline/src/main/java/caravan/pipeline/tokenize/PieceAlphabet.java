@@ -1,8 +1,9 @@
 package caravan.pipeline.tokenize;
 
+import java.util.Collection;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
 import java.util.TreeSet;
 
 /**
@@ -35,7 +36,7 @@ final class PieceAlphabet {
    * @throws IllegalArgumentException if they hold more characters beyond the Basic Multilingual
    *     Plane than there are private-use chars left
    */
-  PieceAlphabet(List<String> pieces) {
+  PieceAlphabet(Collection<String> pieces) {
     TreeSet<Integer> codePoints = new TreeSet<>();
     for (String piece : pieces) piece.codePoints().forEach(codePoints::add);
     char next = FIRST_PRIVATE;
@@ -65,6 +66,11 @@ final class PieceAlphabet {
   char symbol(int codePoint) {
     if (codePoint > 0 && codePoint <= Character.MAX_VALUE) return symbols[codePoint];
     return substitutes.getOrDefault(codePoint, NONE);
+  }
+
+  /** The code points that stand by a private-use char, in order. */
+  SortedSet<Integer> substituted() {
+    return new TreeSet<>(substitutes.keySet());
   }
 
   /** The text with each character replaced by its symbol; each must have one. */

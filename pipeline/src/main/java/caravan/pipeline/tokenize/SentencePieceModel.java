@@ -312,6 +312,15 @@ public record SentencePieceModel(
         .toBytes();
   }
 
+  /** The id of the control piece with a text, or -1 if there is none. */
+  int controlId(String text) {
+    for (int id = 0; id < pieces.size(); id++) {
+      Piece piece = pieces.get(id);
+      if (piece.type() == PieceType.CONTROL && piece.text().equals(text)) return id;
+    }
+    return -1;
+  }
+
   /** {@code tokenizer_config.json}: how Hugging Face's transformers is to read the model file. */
   public Map<String, Object> transformersConfig() {
     SentencePieceModel.Specials specials = trainer().specials();

@@ -11,11 +11,14 @@ import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 
 /**
  * A SentencePiece BPE vocabulary, encoded by Spark NLP's native SentencePiece. Ids and decoded text
@@ -50,6 +53,9 @@ public final class SentencePieceTokenizer implements Tokenizer {
   private final transient SentencePieceProcessor processor;
   private final transient PieceDecoder decoder;
   private final transient int[] byteIds;
+
+  /** Code points that have an id beyond the vocabulary in the native library, in this order. */
+  private final transient List<Integer> helped;
 
   /** Direct-mapped; entries are immutable, so that a race costs at most one more encoding. */
   private final transient Encoded[] remembered = new Encoded[REMEMBERED_RUNS];
@@ -89,10 +95,15 @@ public final class SentencePieceTokenizer implements Tokenizer {
     this.sha256 = sha256;
     this.model = SentencePieceModel.parse(bytes, location);
     requireSupported();
-    List<String> texts = model.pieces().stream().filter(Piece::isText).map(Piece::text).toList();
+    Set<String> texts =
+        model.pieces().stream().filter(Piece::isText).map(Piece::text).collect(Collectors.toSet());
     this.alphabet = new PieceAlphabet(texts);
     this.decoder = new PieceDecoder(model);
     this.byteIds = byteIds();
+    this.helped =
+        alphabet.substituted().stream()
+            .filter(c -> !texts.contains(Character.toString(c)))
+            .toList();
     this.processor = new SentencePieceProcessor();
     try {
       processor.loadFromSerializedProto(nativeModel().toBytes());
@@ -142,7 +153,7 @@ public final class SentencePieceTokenizer implements Tokenizer {
     if (length == 0) return;
     run.length = 0;
     if (length > MAX_REMEMBERED_CHARS) {
-      run.ids.add(processor.encodeAsIds(new String(run.chars, 0, length)));
+      run.ids.add(encodeNatively(new String(run.chars, 0, length)));
       return;
     }
     int hash = 0;
@@ -152,10 +163,21 @@ public final class SentencePieceTokenizer implements Tokenizer {
     Encoded seen = remembered[slot];
     if (seen == null || !Arrays.equals(seen.run, 0, seen.run.length, run.chars, 0, length)) {
       char[] key = Arrays.copyOf(run.chars, length);
-      seen = new Encoded(key, processor.encodeAsIds(new String(key)));
+      seen = new Encoded(key, encodeNatively(new String(key)));
       remembered[slot] = seen;
     }
     run.ids.add(seen.ids);
+  }
+
+  private int[] encodeNatively(String run) {
+    int[] ids = processor.encodeAsIds(run);
+    if (helped.isEmpty() || Arrays.stream(ids).allMatch(id -> id < vocabSize())) return ids;
+    TokenBuffer known = new TokenBuffer();
+    for (int id : ids) {
+      if (id < vocabSize()) known.add(id);
+      else addBytes(helped.get(id - vocabSize()), known);
+    }
+    return known.toArray();
   }
 
   /** Symbols waiting to be encoded together. */
@@ -186,12 +208,12 @@ public final class SentencePieceTokenizer implements Tokenizer {
 
   @Override
   public int bosId() {
-    return controlId(model.trainer().specials().bosPiece());
+    return model.controlId(model.trainer().specials().bosPiece());
   }
 
   @Override
   public int eosId() {
-    return controlId(model.trainer().specials().eosPiece());
+    return model.controlId(model.trainer().specials().eosPiece());
   }
 
   @Override
@@ -223,14 +245,6 @@ public final class SentencePieceTokenizer implements Tokenizer {
     return new Serialized(bytes, location);
   }
 
-  private int controlId(String text) {
-    for (int id = 0; id < model.pieces().size(); id++) {
-      Piece piece = model.pieces().get(id);
-      if (piece.type() == PieceType.CONTROL && piece.text().equals(text)) return id;
-    }
-    return -1;
-  }
-
   private int[] byteIds() {
     int[] ids = new int[256];
     Arrays.fill(ids, -1);
@@ -244,12 +258,20 @@ public final class SentencePieceTokenizer implements Tokenizer {
     return ids;
   }
 
-  /** The model as the native library gets it: pieces in symbols, spaces and prefix left to us. */
+  /**
+   * The model as the native library gets it: pieces in symbols, spaces and prefix left to us. A
+   * character that stands by a private-use one and is no piece alone becomes a piece after all
+   * others, so that its bytes are not taken for those of what it stands by.
+   */
   private SentencePieceModel nativeModel() {
-    List<Piece> pieces =
-        model.pieces().stream()
-            .map(p -> p.isText() ? new Piece(alphabet.translate(p.text()), p.score(), p.type()) : p)
-            .toList();
+    List<Piece> pieces = new ArrayList<>();
+    for (Piece p : model.pieces()) {
+      pieces.add(p.isText() ? new Piece(alphabet.translate(p.text()), p.score(), p.type()) : p);
+    }
+    for (int codePoint : helped) {
+      String symbol = Character.toString(alphabet.symbol(codePoint));
+      pieces.add(new Piece(symbol, 0, PieceType.NORMAL));
+    }
     return new SentencePieceModel(
         pieces, model.trainer(), new NormalizerSpec("identity", false, false, false, true));
   }

@@ -18,6 +18,13 @@ public final class TokenBuffer {
     size += more.length;
   }
 
+  /** Appends {@code count} ids of {@code source}, from {@code start} on. */
+  public void add(int[] source, int start, int count) {
+    if (size + count > ids.length) grow(Math.addExact(size, count));
+    for (int i = 0; i < count; i++) ids[size + i] = source[start + i];
+    size += count;
+  }
+
   /** The id at a position in {@code [0, size)}. */
   public int get(int position) {
     if (position < 0 || position >= size) {

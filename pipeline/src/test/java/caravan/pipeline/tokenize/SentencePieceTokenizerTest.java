@@ -59,6 +59,14 @@ class SentencePieceTokenizerTest {
   }
 
   @Test
+  void aCharacterBeyondTheBasicPlaneThatOnlyLongerPiecesHoldBecomesItsOwnBytes() {
+    Tokenizer pairs = TestModels.tokenizer("😀😀", "a", "▁");
+    assertThat(pairs.encode("😀a"))
+        .containsExactly(261, byteId(0xF0), byteId(0x9F), byteId(0x98), byteId(0x80), 260);
+    assertThat(pairs.encode("😀😀")).containsExactly(261, 259);
+  }
+
+  @Test
   void aPrivateUseCharacterIsNotMistakenForTheOneThatStandsForAnEmoji() {
     assertThat(tokenizer.encode("a\uE000\uE001"))
         .containsExactly(

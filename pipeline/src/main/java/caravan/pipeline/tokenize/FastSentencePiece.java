@@ -1,0 +1,113 @@
+package caravan.pipeline.tokenize;
+
+import caravan.pipeline.Json;
+import java.io.IOException;
+import java.io.Serializable;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * SentencePiece in Java alone: the ids of Python sentencepiece 0.2.0, and of {@link
+ * SentencePieceTokenizer}, many times faster. Reads BPE models as they come: with or without byte
+ * fallback, with user-defined symbols, with rules that rewrite text.
+ *
+ * <p>Thread-safe; each thread that encodes keeps about 3 MB. A JVM holds one instance per model
+ * file, however often it is deserialized.
+ */
+public final class FastSentencePiece implements Tokenizer {
+  private static final long serialVersionUID = 1;
+  private static final Map<String, FastSentencePiece> LOADED = new ConcurrentHashMap<>();
+
+  private final transient byte[] bytes;
+  private final transient String location;
+  private final transient String sha256;
+  private final transient SentencePieceModel model;
+  private final transient PieceSymbols vocabulary;
+  private final transient PieceDecoder decoder;
+  private final transient ThreadLocal<BpeScanner> scanners;
+
+  private record Serialized(byte[] model, String location) implements Serializable {
+    private Object readResolve() {
+      return of(model, location);
+    }
+  }
+
+  /**
+   * The tokenizer of a model file's bytes.
+   *
+   * @param location where the bytes come from, for error messages
+   * @throws IllegalArgumentException if the bytes are no SentencePiece model, or one of another
+   *     kind than BPE
+   */
+  public static FastSentencePiece of(byte[] model, String location) {
+    return LOADED.computeIfAbsent(
+        HexFormat.of().formatHex(Json.sha256().digest(model)),
+        sha256 -> new FastSentencePiece(model.clone(), location, sha256));
+  }
+
+  /** The tokenizer of a local {@code tokenizer.model}. */
+  public static FastSentencePiece read(Path file) throws IOException {
+    return of(Files.readAllBytes(file), file.toString());
+  }
+
+  private FastSentencePiece(byte[] bytes, String location, String sha256) {
+    this.bytes = bytes;
+    this.location = location;
+    this.sha256 = sha256;
+    this.model = SentencePieceModel.parse(bytes, location);
+    this.vocabulary = new PieceSymbols(model);
+    this.decoder = new PieceDecoder(model);
+    char space = model.normalizer().escapeWhitespaces() ? '\u2581' : ' ';
+    this.scanners = ThreadLocal.withInitial(() -> new BpeScanner(vocabulary, space));
+  }
+
+  @Override
+  public void encodeTo(String text, TokenBuffer ids) {
+    if (text.isEmpty()) return;
+    boolean space = model.normalizer().addDummyPrefix();
+    boolean suffix = model.trainer().whitespaceAsSuffix();
+    scanners.get().encode(text, space && !suffix, space && suffix, ids);
+  }
+
+  @Override
+  public String decode(int... ids) {
+    return decoder.decode(ids);
+  }
+
+  @Override
+  public int vocabSize() {
+    return model.pieces().size();
+  }
+
+  @Override
+  public int bosId() {
+    return model.controlId(model.trainer().specials().bosPiece());
+  }
+
+  @Override
+  public int eosId() {
+    return model.controlId(model.trainer().specials().eosPiece());
+  }
+
+  @Override
+  public int unkId() {
+    return vocabulary.unkId();
+  }
+
+  @Override
+  public String piece(int id) {
+    return model.pieces().get(Ids.requireInVocabulary(id, vocabSize())).text();
+  }
+
+  @Override
+  public String sha256() {
+    return sha256;
+  }
+
+  private Object writeReplace() {
+    return new Serialized(bytes, location);
+  }
+}
