@@ -35,7 +35,8 @@ final class TrainTokenizerJob extends Job<TrainTokenizerJob.Config> {
   static void run(SparkSession spark, Config config, boolean force) {
     Corpus corpus = Corpus.open(spark, config.input(), config.read());
     TrainTokenizerStage.Result result =
-        new TrainTokenizerStage(spark, config.trainTokenizer(), config.seed())
+        new TrainTokenizerStage(
+                spark, config.trainTokenizer(), config.seed(), config.read().maxBrokenFraction())
             .run(corpus.inputs(), corpus.documents(), config.output(), force);
     Map<String, Long> counts = Map.of("pieces", result.manifest().counts().get("pieces"));
     Summary.print("train-tokenizer", result.upToDate(), counts, config.output());

@@ -61,6 +61,7 @@ public final class TinyTokenizer {
             false,
             true,
             List.of(),
+            List.of(),
             Specials.DEFAULT);
     var normalizer = new NormalizerSpec("identity", false, dummyPrefix, false, true);
     return SentencePieceTokenizer.of(

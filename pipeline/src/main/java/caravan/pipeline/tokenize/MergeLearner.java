@@ -51,9 +51,14 @@ final class MergeLearner {
 
   /** The next new symbol's text; empty when no pair is left. */
   Optional<String> next() {
+    return next(1);
+  }
+
+  /** The next new symbol's text; empty when no pair occurs so often. */
+  Optional<String> next(long least) {
     while (true) {
       int pair = mostFrequent();
-      if (pair < 0) return Optional.empty();
+      if (pair < 0 || pairs.count(pair) < least) return Optional.empty();
       int[] both = join(symbols.get(pairs.left(pair)), symbols.get(pairs.right(pair)));
       String text = text(both);
       Integer known = symbolOf.get(text);

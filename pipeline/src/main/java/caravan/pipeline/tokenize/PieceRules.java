@@ -54,9 +54,14 @@ record PieceRules(int maxLength, boolean splitDigits) implements Serializable {
     return true;
   }
 
-  /** Control characters (line ends, tabs) are never in a piece; they fall back to bytes. */
+  /**
+   * Control characters (NUL, line ends, tabs) are never in a piece, they fall back to bytes; nor
+   * are unpaired surrogates, which are no characters.
+   */
   static boolean mayBeInPiece(int character) {
-    return !Character.isISOControl(character);
+    boolean surrogate =
+        character >= Character.MIN_SURROGATE && character <= Character.MAX_SURROGATE;
+    return !Character.isISOControl(character) && !surrogate;
   }
 
   private static boolean isDigit(int character) {

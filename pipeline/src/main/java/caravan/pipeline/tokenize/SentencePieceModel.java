@@ -80,6 +80,7 @@ public record SentencePieceModel(
       boolean allowWhitespaceOnlyPieces,
       boolean whitespaceAsSuffix,
       boolean byteFallback,
+      List<String> controlSymbols,
       List<String> userDefinedSymbols,
       Specials specials) {}
 
@@ -176,6 +177,7 @@ public record SentencePieceModel(
     boolean whitespaceOnly = false;
     boolean suffix = false;
     boolean byteFallback = false;
+    List<String> controls = new ArrayList<>();
     List<String> symbols = new ArrayList<>();
     Protobuf.Reader start = in.copy();
     while (in.hasNext()) {
@@ -190,6 +192,7 @@ public record SentencePieceModel(
         case 24 -> suffix = in.bool();
         case 25 -> digits = in.bool();
         case 26 -> whitespaceOnly = in.bool();
+        case 30 -> controls.add(in.string());
         case 31 -> symbols.add(in.string());
         case 35 -> byteFallback = in.bool();
         default -> in.skip();
@@ -207,6 +210,7 @@ public record SentencePieceModel(
         whitespaceOnly,
         suffix,
         byteFallback,
+        controls,
         symbols,
         parseSpecials(start));
   }
@@ -288,6 +292,7 @@ public record SentencePieceModel(
             .bool(24, trainer.whitespaceAsSuffix)
             .bool(25, trainer.splitDigits)
             .bool(26, trainer.allowWhitespaceOnlyPieces);
+    for (String symbol : trainer.controlSymbols) out.string(30, symbol);
     for (String symbol : trainer.userDefinedSymbols) out.string(31, symbol);
     Specials specials = trainer.specials;
     return out.bool(35, trainer.byteFallback)

@@ -1,8 +1,5 @@
 package caravan.pipeline.tokenize;
 
-import caravan.pipeline.tokenize.SegmentCounts.Segment;
-import java.util.Arrays;
-import java.util.List;
 import java.util.function.IntUnaryOperator;
 
 /**
@@ -16,54 +13,21 @@ final class SymbolStream {
 
   private static final int INSIDE = Integer.MIN_VALUE + 1;
 
+  /** A break, then the slots of the segments. */
   private final int[] slots;
 
-  /** Segments of one count are neighbours: where each count's begin, and the counts. */
-  private final int[] weightStarts;
-
-  private final long[] weights;
+  private final SegmentCounts segments;
 
   /**
-   * @param segments by falling count
    * @param symbolOf the symbol of a code point, or {@link #BREAK}
    */
-  SymbolStream(List<Segment> segments, IntUnaryOperator symbolOf) {
-    long size = 1;
-    int blocks = 0;
-    long last = -1;
-    for (Segment segment : segments) {
-      size += segment.text().codePointCount(0, segment.text().length()) + 1L;
-      if (segment.count() != last) blocks++;
-      last = segment.count();
-    }
-    if (size > Integer.MAX_VALUE - 8) {
-      throw new IllegalArgumentException(
-          "train-tokenizer.sample-characters: the sample's distinct segments hold "
-              + size
-              + " characters, more than fit; lower it");
-    }
-    slots = new int[(int) size];
-    weightStarts = new int[blocks];
-    weights = new long[blocks];
-    fill(segments, symbolOf);
-  }
-
-  private void fill(List<Segment> segments, IntUnaryOperator symbolOf) {
-    int position = 0;
-    int block = -1;
-    slots[position++] = BREAK;
-    for (Segment segment : segments) {
-      if (block < 0 || weights[block] != segment.count()) {
-        weightStarts[++block] = position;
-        weights[block] = segment.count();
-      }
-      String text = segment.text();
-      for (int i = 0; i < text.length(); ) {
-        int character = text.codePointAt(i);
-        slots[position++] = symbolOf.applyAsInt(character);
-        i += Character.charCount(character);
-      }
-      slots[position++] = BREAK;
+  SymbolStream(SegmentCounts segments, IntUnaryOperator symbolOf) {
+    this.segments = segments;
+    slots = new int[segments.length() + 1];
+    slots[0] = BREAK;
+    for (int slot = 0; slot < segments.length(); slot++) {
+      int character = segments.character(slot);
+      slots[slot + 1] = character == SegmentCounts.END ? BREAK : symbolOf.applyAsInt(character);
     }
   }
 
@@ -84,8 +48,7 @@ final class SymbolStream {
 
   /** How often the segment around a position occurs. */
   long weight(int position) {
-    int found = Arrays.binarySearch(weightStarts, position);
-    return weights[found >= 0 ? found : -found - 2];
+    return segments.count(position - 1);
   }
 
   /** Writes a symbol over all slots from a position to an end, which must be whole symbols. */

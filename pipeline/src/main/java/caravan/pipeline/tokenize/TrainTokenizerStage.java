@@ -19,8 +19,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Documents to a vocabulary: {@code tokenizer.model} (SentencePiece), {@code tokenizer.vocab} (a
  * piece and its score a line, to be read), {@code tokenizer_config.json} (for Hugging Face's
- * transformers), and the manifest last. Segments are counted on Spark's executors, merges are
- * learned on the driver.
+ * transformers), and the manifest last. {@link TokenizerTrainer} learns it.
  */
 public final class TrainTokenizerStage {
   /** The SentencePiece model's file name. */
@@ -40,15 +39,19 @@ public final class TrainTokenizerStage {
   private final Storage storage;
   private final TokenizerConfig config;
   private final long seed;
+  private final double maxBrokenFraction;
 
   /**
-   * @param seed of the sample, where the corpus is larger than that
+   * @param seed of the sample of rare segments, where there are too many
+   * @param maxBrokenFraction share of the records that may be unreadable, 0 to 1
    */
-  public TrainTokenizerStage(SparkSession spark, TokenizerConfig config, long seed) {
+  public TrainTokenizerStage(
+      SparkSession spark, TokenizerConfig config, long seed, double maxBrokenFraction) {
     this.conf = spark.sparkContext().hadoopConfiguration();
     this.storage = new Storage(conf);
     this.config = config;
     this.seed = seed;
+    this.maxBrokenFraction = maxBrokenFraction;
   }
 
   /**
@@ -90,23 +93,20 @@ public final class TrainTokenizerStage {
   public Manifest write(Inputs inputs, Dataset<Row> documents, String output) {
     Path directory = storage.qualify(new Path(output));
     refuseForeignDirectory(directory);
-    PieceRules rules = new PieceRules(config.maxPieceLength(), config.splitDigits());
-    SegmentSplitter splitter = new SegmentSplitter(rules, config.userDefinedSymbols());
-    SegmentCounts segments =
-        new SegmentCounter(splitter, config.sampleCharacters(), seed).count(documents);
-    SentencePieceModel model = BpeTrainer.train(segments, config);
+    TokenizerTrainer.Trained trained =
+        new TokenizerTrainer(config, seed, maxBrokenFraction).train(inputs, documents);
+    SentencePieceModel model = trained.model();
     storage.delete(new Path(directory, Manifest.FILE_NAME));
     storage.writeAtomically(new Path(directory, MODEL_FILE), model.toBytes());
     storage.writeAtomically(new Path(directory, VOCAB_FILE), vocabulary(model));
     storage.writeAtomically(
         new Path(directory, CONFIG_FILE), Json.bytes(model.transformersConfig()));
-    Manifest manifest = manifest(inputs, directory, segments, model);
+    Manifest manifest = manifest(inputs, directory, trained);
     manifest.write(conf, directory);
     return manifest;
   }
 
-  private Manifest manifest(
-      Inputs inputs, Path directory, SegmentCounts segments, SentencePieceModel model) {
+  private Manifest manifest(Inputs inputs, Path directory, TokenizerTrainer.Trained trained) {
     List<Manifest.OutputFile> files =
         List.of(MODEL_FILE, VOCAB_FILE, CONFIG_FILE).stream()
             .map(name -> Manifest.describe(conf, directory, name))
@@ -116,8 +116,11 @@ public final class TrainTokenizerStage {
         inputs.fingerprints(),
         configHash(),
         Map.of(
-            "pieces", (long) model.pieces().size(),
-            "segments", (long) segments.sorted().size()),
+            "pieces", (long) trained.model().pieces().size(),
+            "records", trained.records(),
+            "unreadable", trained.unreadable(),
+            "segments", trained.segments(),
+            "sampled_below", trained.sampledBelow()),
         files,
         files.get(0).sha256(),
         Map.of());
@@ -144,8 +147,13 @@ public final class TrainTokenizerStage {
   private static byte[] vocabulary(SentencePieceModel model) {
     StringBuilder lines = new StringBuilder();
     for (SentencePieceModel.Piece piece : model.pieces()) {
-      lines.append(piece.text()).append('\t').append((long) piece.score()).append('\n');
+      lines.append(piece.text()).append('\t').append(score(piece.score())).append('\n');
     }
     return lines.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** As sentencepiece writes it: whole numbers without a fraction. */
+  private static String score(float score) {
+    return score == (long) score ? Long.toString((long) score) : Float.toString(score);
   }
 }

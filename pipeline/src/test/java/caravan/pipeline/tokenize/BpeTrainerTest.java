@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import caravan.pipeline.tokenize.SentencePieceModel.Piece;
 import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
+import caravan.pipeline.tokenize.TokenizerConfig.Kind;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -14,15 +15,12 @@ import org.junit.jupiter.api.Test;
 
 class BpeTrainerTest {
   private static TokenizerConfig config(int vocabSize, double coverage, String... symbols) {
-    return new TokenizerConfig(vocabSize, coverage, 16, true, List.of(symbols), 1000);
+    return new TokenizerConfig(
+        Kind.BPE, vocabSize, coverage, 16, true, List.of(), List.of(symbols), 1000);
   }
 
   private static SentencePieceModel train(TokenizerConfig config, String... documents) {
-    SegmentSplitter splitter =
-        new SegmentSplitter(
-            new PieceRules(config.maxPieceLength(), config.splitDigits()),
-            config.userDefinedSymbols());
-    return BpeTrainer.train(SegmentCounts.of(List.of(documents), splitter), config);
+    return TrainingAtHand.train(config, List.of(documents));
   }
 
   private static List<String> learned(SentencePieceModel model) {
@@ -168,7 +166,7 @@ class BpeTrainerTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "train-tokenizer.vocab-size: got 262, the text needs 266 (259 special, byte and"
-                + " user-defined pieces, 7 characters); raise it, or lower"
+                + " symbol pieces, 7 characters); raise it, or lower"
                 + " train-tokenizer.character-coverage");
   }
 
@@ -178,7 +176,7 @@ class BpeTrainerTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "train-tokenizer.vocab-size: got 300, the text gives no more than 264 (259 special,"
-                + " byte and user-defined pieces, 3 characters, 2 merges); lower it or give more"
+                + " byte and symbol pieces, 3 characters, 2 learned); lower it or give more"
                 + " text");
   }
 
@@ -190,6 +188,7 @@ class BpeTrainerTest {
         .hasMessage("train-tokenizer.character-coverage: got 0.5, wanted 0.98 to 1");
     assertThatThrownBy(() -> config(300, 1, "a b"))
         .hasMessage(
-            "train-tokenizer.user-defined-symbols: got [a b], wanted distinct texts without spaces");
+            "train-tokenizer.user-defined-symbols: got [a b], wanted distinct texts without spaces"
+                + " and control characters");
   }
 }

@@ -41,7 +41,18 @@ class PythonSentencePieceIT {
         spark.createDataFrame(DOCUMENTS.stream().map(Documents::toRow).toList(), Documents.SCHEMA);
     // A coverage of 0.998 leaves some characters to bytes, and some emoji in pieces.
     new TrainTokenizerStage(
-            spark, new TokenizerConfig(800, 0.998, 16, true, List.of("<|end|>"), 1_000_000), 42)
+            spark,
+            new TokenizerConfig(
+                TokenizerConfig.Kind.BPE,
+                800,
+                0.998,
+                16,
+                true,
+                List.of("<|system|>"),
+                List.of("<|end|>"),
+                1_000_000),
+            42,
+            0)
         .write(inputs, documents, folder.resolve("tokenizer").toString());
     tokenizer = SentencePieceTokenizer.read(folder.resolve("tokenizer/tokenizer.model"));
     new TokenizeStage(spark, tokenizer, TokenizeConfig.of(0.1, 4000, true), 42)

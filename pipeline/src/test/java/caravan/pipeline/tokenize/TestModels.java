@@ -50,6 +50,7 @@ public final class TestModels {
         false,
         byteFallback,
         List.of(),
+        List.of(),
         Specials.DEFAULT);
   }
 

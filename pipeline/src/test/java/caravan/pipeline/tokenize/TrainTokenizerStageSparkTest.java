@@ -22,8 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class TrainTokenizerStageSparkTest {
   private static final List<Document> DOCUMENTS = MixedText.documents(120, 1);
-  private static final TokenizerConfig CONFIG =
-      new TokenizerConfig(700, 0.9995, 16, true, List.of(), 1_000_000);
+  private static final TokenizerConfig CONFIG = TokenizerConfig.ofSize(700);
 
   private final SparkSession spark = TestSpark.session();
   private final Configuration conf = spark.sparkContext().hadoopConfiguration();
@@ -43,18 +42,21 @@ class TrainTokenizerStageSparkTest {
         .repartition(partitions);
   }
 
+  private TrainTokenizerStage stage(TokenizerConfig config) {
+    return new TrainTokenizerStage(spark, config, 42, 0.05);
+  }
+
   private String output() {
     return folder.resolve("out").toString();
   }
 
   @Test
   void countingOnSparkGivesTheVocabularyOfCountingAtHand() throws IOException {
-    new TrainTokenizerStage(spark, CONFIG, 42).write(inputs, documents(5), output());
-    SegmentSplitter splitter = new SegmentSplitter(new PieceRules(16, true), List.of());
-    SegmentCounts counts =
-        SegmentCounts.of(DOCUMENTS.stream().map(Document::text).toList(), splitter);
+    stage(CONFIG).write(inputs, documents(5), output());
+    SentencePieceModel atHand =
+        TrainingAtHand.train(CONFIG, DOCUMENTS.stream().map(Document::text).toList());
     assertThat(Files.readAllBytes(folder.resolve("out/tokenizer.model")))
-        .isEqualTo(BpeTrainer.train(counts, CONFIG).toBytes());
+        .isEqualTo(atHand.toBytes());
     SentencePieceTokenizer tokenizer =
         SentencePieceTokenizer.read(folder.resolve("out/tokenizer.model"));
     assertThat(tokenizer.vocabSize()).isEqualTo(700);
@@ -67,7 +69,7 @@ class TrainTokenizerStageSparkTest {
 
   @Test
   void aValidVocabularyIsLeftAloneAndADamagedOneIsMadeAgain() throws IOException {
-    TrainTokenizerStage stage = new TrainTokenizerStage(spark, CONFIG, 42);
+    TrainTokenizerStage stage = stage(CONFIG);
     Manifest first = stage.run(inputs, documents(2), output(), false).manifest();
     assertThat(first.counts()).containsEntry("pieces", 700L);
     assertThat(stage.run(inputs, documents(2), output(), false).upToDate()).isTrue();
@@ -78,26 +80,11 @@ class TrainTokenizerStageSparkTest {
   }
 
   @Test
-  void aLargeCorpusIsSampledByDocument() {
-    TokenizerConfig sampled = new TokenizerConfig(450, 0.98, 16, true, List.of(), 5000);
-    SegmentSplitter splitter = new SegmentSplitter(new PieceRules(16, true), List.of());
-    SegmentCounter counter = new SegmentCounter(splitter, sampled.sampleCharacters(), 7);
-    SegmentCounts one = counter.count(documents(1));
-    long characters = one.characters().values().stream().mapToLong(Long::longValue).sum();
-    assertThat(characters).isBetween(3000L, 7000L);
-    assertThat(counter.count(documents(6)).sorted()).isEqualTo(one.sorted());
-  }
-
-  @Test
-  void unreadableRecordsTeachNothing() {
-    SegmentSplitter splitter = new SegmentSplitter(new PieceRules(16, true), List.of());
-    SegmentCounter counter = new SegmentCounter(splitter, Long.MAX_VALUE, 7);
-    Document broken =
-        Documents.unreadable("x", "s", "p", "{oops", Documents.BROKEN_RECORD, "no closing brace");
-    Dataset<Row> more =
-        documents(1)
-            .union(spark.createDataFrame(List.of(Documents.toRow(broken)), Documents.SCHEMA));
-    assertThat(counter.count(more).sorted()).isEqualTo(counter.count(documents(1)).sorted());
+  void theVocabularyDoesNotDependOnPartitions() throws IOException {
+    stage(CONFIG).write(inputs, documents(1), output());
+    byte[] one = Files.readAllBytes(folder.resolve("out/tokenizer.model"));
+    stage(CONFIG).write(inputs, documents(9), output());
+    assertThat(Files.readAllBytes(folder.resolve("out/tokenizer.model"))).isEqualTo(one);
   }
 
   @Test
@@ -106,8 +93,7 @@ class TrainTokenizerStageSparkTest {
         new TokenizeStage(
             spark, TestModels.tokenizer("▁", "a"), TokenizeConfig.of(0, 1000, true), 42);
     tokenize.write(SplitInputs.of(inputs, documents(1), 0), output());
-    assertThatThrownBy(
-            () -> new TrainTokenizerStage(spark, CONFIG, 42).write(inputs, documents(1), output()))
+    assertThatThrownBy(() -> stage(CONFIG).write(inputs, documents(1), output()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageEndingWith(
             "out: holds tokens, wanted an empty directory or a tokenizer; choose another output");
