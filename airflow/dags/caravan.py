@@ -18,7 +18,7 @@ DOC = """\
 
 | Task | Command | Reads | Writes under `work` |
 |---|---|---|---|
-| `prepare` | `prepare` | `input`, the base checkpoint's tokenizer | `clean/ dedup/ tokens/` |
+| `prepare` | `prepare` | `input`, the base checkpoint's tokenizer | `clean/ dedup/ tokens/`, `decontaminate/` where the settings name items |
 | `pretrain` | `pretrain` | `tokens/`, `base_checkpoint` | `pretrain/` |
 | `sft` | `sft` | `sft_input`, `pretrain/` | `sft/` |
 | `evaluate_base` | `evaluate` | `base_checkpoint` | `evaluate-base/` |

@@ -25,6 +25,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       CleanJob.class,
       DedupJob.class,
       DecontaminateJob.class,
+      FindJob.class,
       TrainTokenizerJob.class,
       TokenizeJob.class,
       PretrainJob.class,

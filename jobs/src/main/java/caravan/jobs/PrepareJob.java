@@ -1,6 +1,7 @@
 package caravan.jobs;
 
 import caravan.pipeline.clean.CleanConfig;
+import caravan.pipeline.decontaminate.DecontaminateConfig;
 import caravan.pipeline.dedup.DedupConfig;
 import caravan.pipeline.read.ReadConfig;
 import caravan.pipeline.tokenize.TokenizeConfig;
@@ -17,7 +18,7 @@ import picocli.CommandLine.Command;
 @Command(
     name = "prepare",
     description =
-        "raw files → token shards: clean, dedup, train-tokenizer (unless given), tokenize")
+        "raw files → token shards: clean, dedup, decontaminate (if items are given), train-tokenizer (unless given), tokenize")
 final class PrepareJob extends Job<PrepareJob.Config> {
   /**
    * @param tokenizer a tokenizer to use instead of training one
@@ -30,6 +31,7 @@ final class PrepareJob extends Job<PrepareJob.Config> {
       ReadConfig read,
       CleanConfig clean,
       DedupConfig dedup,
+      DecontaminateConfig decontaminate,
       TokenizerConfig trainTokenizer,
       TokenizeConfig tokenize) {
 
@@ -60,13 +62,28 @@ final class PrepareJob extends Job<PrepareJob.Config> {
         spark,
         new DedupJob.Config(List.of(clean), dedup, config.seed(), config.read(), config.dedup()),
         force);
+    String documents =
+        config.decontaminate().items().isEmpty()
+            ? dedup
+            : decontaminate(spark, config, dedup, force);
     String tokenizer =
-        config.tokenizer().orElseGet(() -> trainTokenizer(spark, config, dedup, force));
+        config.tokenizer().orElseGet(() -> trainTokenizer(spark, config, documents, force));
     TokenizeJob.run(
         spark,
         new TokenizeJob.Config(
-            List.of(dedup), tokens, tokenizer, config.seed(), config.read(), config.tokenize()),
+            List.of(documents), tokens, tokenizer, config.seed(), config.read(), config.tokenize()),
         force);
+  }
+
+  private static String decontaminate(
+      SparkSession spark, Config config, String documents, boolean force) {
+    String output = config.directory("decontaminate");
+    DecontaminateJob.run(
+        spark,
+        new DecontaminateJob.Config(
+            List.of(documents), output, config.read(), config.decontaminate()),
+        force);
+    return output;
   }
 
   private static String trainTokenizer(

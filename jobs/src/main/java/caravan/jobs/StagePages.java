@@ -5,15 +5,21 @@ import caravan.jobs.audit.DuplicateSample;
 import caravan.jobs.audit.Excerpt;
 import caravan.jobs.audit.StageDocuments;
 import caravan.jobs.report.CleanPage;
+import caravan.jobs.report.Contamination;
+import caravan.jobs.report.DecontaminatePage;
 import caravan.jobs.report.DedupPage;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.StageOutput;
+import caravan.pipeline.StageReport;
 import caravan.pipeline.Storage;
 import caravan.pipeline.clean.Cleaner;
+import caravan.pipeline.decontaminate.ContaminationReport;
+import caravan.pipeline.decontaminate.DecontaminateConfig;
 import caravan.pipeline.dedup.DedupConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -25,6 +31,9 @@ final class StagePages {
 
   /** Near duplicates that dedup's page shows. */
   private static final int PAIRS = 20;
+
+  /** Evaluation items that decontaminate's page shows. */
+  private static final int ITEMS = 50;
 
   private StagePages() {}
 
@@ -55,6 +64,34 @@ final class StagePages {
                 result.report(),
                 DuplicateSample.of(corpus.spark(), StageDocuments.open(output, hadoop), PAIRS),
                 config.minimumSimilarity()));
+  }
+
+  /** Whether an output of decontaminate has its page and its report. */
+  static boolean hasContamination(Corpus corpus, String output) {
+    Storage storage = new Storage(corpus.spark().sparkContext().hadoopConfiguration());
+    return storage.exists(new Path(output, FILE))
+        && storage.exists(new Path(output, ContaminationReport.FILE));
+  }
+
+  /** Writes which evaluation items are in a corpus, as page and as lines. */
+  static Contamination contamination(
+      Corpus corpus,
+      DecontaminateConfig config,
+      Optional<StageReport> stage,
+      ContaminationReport report,
+      String output) {
+    Storage storage = new Storage(corpus.spark().sparkContext().hadoopConfiguration());
+    Contamination contamination = new Contamination(ITEMS);
+    report.write(storage, output, contamination);
+    String page =
+        DecontaminatePage.html(
+            described(corpus.inputs(), output),
+            stage,
+            contamination,
+            config,
+            ContaminationReport.FILE);
+    storage.writeAtomically(new Path(output, FILE), page.getBytes(StandardCharsets.UTF_8));
+    return contamination;
   }
 
   private static String described(Inputs inputs, String output) {

@@ -63,12 +63,33 @@ class DecontaminateSparkTest {
     List<String> words =
         new ArrayList<>(List.of("decontaminate", "input=" + work + "/corpus.jsonl"));
     words.add("output=" + work + "/" + output);
-    words.add("decontaminate.items=" + work + "/items.jsonl");
-    words.add("decontaminate.item-fields=[question, \"choices[]\"]");
+    words.addAll(items());
     return CommandLine.run(
         Stream.of(words.stream(), Stream.of(settings), Stream.of(OPTIONS))
             .flatMap(s -> s)
             .toArray(String[]::new));
+  }
+
+  private List<String> items() {
+    return List.of(
+        "decontaminate.items=" + work + "/items.jsonl",
+        "decontaminate.item-fields=[question, \"choices[]\"]",
+        "decontaminate.item-id-field=id");
+  }
+
+  private Said find(String... settings) {
+    return CommandLine.run(
+        Stream.of(
+                Stream.of("find", "input=" + work + "/corpus.jsonl"),
+                Stream.of(settings),
+                Stream.of(OPTIONS))
+            .flatMap(s -> s)
+            .toArray(String[]::new));
+  }
+
+  private static void isRefused(Said said, String... parts) {
+    assertThat(said.err()).contains(parts).doesNotContain("\tat ");
+    assertThat(said.status()).as(said.err()).isEqualTo(2);
   }
 
   private List<JsonNode> report(String output) throws IOException {
@@ -102,7 +123,44 @@ class DecontaminateSparkTest {
     assertThat(hellaswag.get("character").asInt()).isEqualTo(9);
     assertThat(hellaswag.get("text").asText())
         .isEqualTo("a man is sitting on a roof and he starts pulling up roofing");
+    assertThat(report.get(0).get("share").asDouble()).isLessThan(1);
+    assertThat(hellaswag.get("share").asDouble()).isEqualTo(0.866);
+    assertThat(work.resolve("dropped/report.html"))
+        .content()
+        .contains(
+            "2 of 4 items are in the corpus",
+            "items.jsonl",
+            "hellaswag-7",
+            "86.6 % of its 15 units in one document",
+            "a man is sitting on a roof",
+            "What became of the documents",
+            "contaminated");
     assertThat(run("dropped").out()).contains("up to date");
+  }
+
+  @Test
+  void aLostReportIsWrittenAgainWithoutReadingTheCorpus() throws IOException {
+    run("lost");
+    Path report = work.resolve("lost/contamination.jsonl");
+    String before = Files.readString(report);
+    Files.delete(report);
+    assertThat(run("lost").out()).contains("up to date", "2 of 4 items are in the corpus");
+    assertThat(report).hasContent(before);
+  }
+
+  @Test
+  void anEarlierRunsFindingsAreNotTakenForThisOnes() throws IOException {
+    run("told", "decontaminate.action=report");
+    write("others.jsonl", Map.of("question", "a text that no evaluation item has anything to do"));
+    Said said =
+        run(
+            "again",
+            "input=" + work + "/told",
+            "decontaminate.action=report",
+            "decontaminate.item-id-field=\"\"",
+            "decontaminate.items=" + work + "/others.jsonl");
+    assertThat(said.out()).contains("1 of 1 items are in the corpus");
+    assertThat(report("again").get(0).get("documents").asInt()).isEqualTo(1);
   }
 
   @Test
@@ -127,5 +185,81 @@ class DecontaminateSparkTest {
     assertThat(said.status()).isEqualTo(2);
     assertThat(said.err())
         .contains("decontaminate.items: got nothing, wanted files of evaluation items");
+  }
+
+  @Test
+  void recordsThatAreNoItemsAreRefused() throws IOException {
+    isRefused(
+        run("refused", "decontaminate.item-fields=ctx"),
+        "decontaminate.items: a record of items.jsonl is no item: no field ctx",
+        "it has ",
+        "question",
+        "see decontaminate.item-fields");
+    isRefused(
+        run("refused", "decontaminate.item-id-field=number"),
+        "a record of items.jsonl is no item: no field number");
+    Files.writeString(work.resolve("items.jsonl"), "\n\n");
+    isRefused(run("refused"), "decontaminate.items: got files without a record");
+    Files.writeString(work.resolve("items.jsonl"), "");
+    isRefused(run("refused"), "items.jsonl", "empty");
+    assertThat(work.resolve("refused/manifest.json")).doesNotExist();
+  }
+
+  @Test
+  void itemsThatAreAllShorterThanTheShortestLookedForAreRefused() throws IOException {
+    write("items.jsonl", Map.of("id", "a", "question", "光合作用"));
+    isRefused(
+        run("refused"),
+        "decontaminate.items: got 1 items of fewer than 8 units",
+        "lower decontaminate.min-item-units");
+    assertThat(run("short", "decontaminate.min-item-units=4").out())
+        .contains("1 of 1 items are in the corpus", "1 as a whole in one document");
+  }
+
+  @Test
+  void anIndexLargerThanAllowedIsRefusedWithItsSize() throws IOException {
+    Files.writeString(
+        work.resolve("items.jsonl"),
+        Json.compact(Map.of("id", "x", "question", "词".repeat(60_000))));
+    isRefused(
+        run("refused", "decontaminate.max-index-mb=1"),
+        "the index of 1 items with 59,988 n-grams takes 2 MB",
+        "decontaminate.max-index-mb allows 1");
+  }
+
+  @Test
+  void findTellsWhereATextIsAndWritesNothing() {
+    Said found = find(CHINESE);
+    assertThat(found.status()).as(found.err()).isZero();
+    assertThat(found.out())
+        .contains(
+            "the text: 100 % of its 18 units in one document; 2 documents",
+            "    all of corpus, character 0: 下列关于光合作用的说法",
+            "    zh of corpus, character 3: 下列关于光合作用的说法 正确");
+    assertThat(find("nobody has ever written these eight words here").out())
+        .contains("find: 0 of 1 items are in the corpus");
+    isRefused(find("光合作用"), "fewer than 8 units", "lower decontaminate.min-item-units");
+    isRefused(find(), "decontaminate.items: got nothing");
+    isRefused(
+        find(CHINESE, "decontaminate.items=x.jsonl"), "text: got a text and", "one of the two");
+  }
+
+  @Test
+  void findReportsOnItemsAsDecontaminateDoes() throws IOException {
+    run("dropped");
+    List<String> settings = new ArrayList<>(items());
+    settings.add("output=" + work + "/found");
+    Said said = find(settings.toArray(String[]::new));
+    assertThat(said.status()).as(said.err()).isZero();
+    assertThat(said.out())
+        .contains("hellaswag-7 of items.jsonl: 86.6 %", "find: 2 of 4 items are in the corpus");
+    assertThat(work.resolve("found/contamination.jsonl"))
+        .hasSameTextualContentAs(work.resolve("dropped/contamination.jsonl"));
+    assertThat(work.resolve("found/report.html")).content().contains("hellaswag-7");
+    isRefused(
+        find(
+            Stream.concat(items().stream(), Stream.of("output=" + work + "/dropped"))
+                .toArray(String[]::new)),
+        "holds the output of another command");
   }
 }

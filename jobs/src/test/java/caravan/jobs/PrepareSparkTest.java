@@ -99,6 +99,35 @@ class PrepareSparkTest {
 
   @Test
   @Order(2)
+  void prepareTakesEvaluationItemsOutOfWhatItTokenizes() throws IOException {
+    Path items = work.resolve("items.jsonl");
+    Files.writeString(
+        items, "{\"ctx\": \"A well in the desert is never the work of one person.\"}\n");
+    String[] settings = {
+      "input=" + CORPUS,
+      "output=" + work.resolve("clear"),
+      "tokenizer=" + work.resolve("tokenizer"),
+      "id-field=id",
+      "tokenize.validation-fraction=0.2",
+      "decontaminate.items=" + items,
+      "decontaminate.item-fields=ctx"
+    };
+    Said said = run("prepare", settings);
+    assertThat(said.status()).as(said.err()).isZero();
+    assertThat(said.out())
+        .containsSubsequence("dedup: kept ", "contaminated 1", "1 of 1 items", " tokens in ");
+    assertThat(json("clear/tokens/manifest.json").at("/inputs/0/path").asText())
+        .endsWith("/clear/decontaminate");
+    assertThat(run("explain", "en-well", "output=" + work.resolve("clear")).out())
+        .containsSubsequence("dedup: kept", "decontaminate: dropped", "contaminated");
+    Said second = run("prepare", settings);
+    assertThat(second.out().lines())
+        .hasSize(4)
+        .allSatisfy(line -> assertThat(line).contains(": up to date: "));
+  }
+
+  @Test
+  @Order(2)
   void inspectTellsWhatEachOutputIs() {
     assertThat(run("inspect", "input=" + work.resolve("clean")).out())
         .contains("documents, ", "language en: kept", "language zh: kept", "] road ");

@@ -32,4 +32,14 @@ public record Document(
     newMeta.put(key, value);
     return new Document(id, source, path, language, text, newMeta);
   }
+
+  /** The same without an entry of {@link #meta}. */
+  public Document withoutMeta(String key) {
+    if (!meta.containsKey(key)) {
+      return this;
+    }
+    Map<String, String> newMeta = new TreeMap<>(meta);
+    newMeta.remove(key);
+    return new Document(id, source, path, language, text, newMeta);
+  }
 }

@@ -9,6 +9,8 @@ import caravan.pipeline.decontaminate.DecontaminateConfig.Action;
 import caravan.pipeline.decontaminate.ItemIndex.Match;
 import caravan.pipeline.text.Words;
 import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,7 +19,7 @@ import org.apache.spark.broadcast.Broadcast;
 /**
  * Keeps evaluation items out of training text: a document that holds an n-gram of an item is
  * dropped, loses the passage, or is only reported. What matched where is in its {@code meta} under
- * {@link #META}, a JSON array of {@link Finding}.
+ * {@link #META}, a JSON array of {@link Finding}; what an earlier run said there goes.
  */
 public final class DecontaminateStage implements DocumentStage {
   public static final String CONTAMINATED = "contaminated";
@@ -25,8 +27,8 @@ public final class DecontaminateStage implements DocumentStage {
   /** Key of {@code meta}. */
   public static final String META = "contamination";
 
-  /** Findings that a document's {@code meta} lists at most. */
-  private static final int MAX_FINDINGS = 100;
+  /** Findings whose passage a document's {@code meta} shows; all are listed. */
+  private static final int SHOWN_FINDINGS = 100;
 
   private static final int SHOWN_CODE_POINTS = 100;
 
@@ -35,13 +37,15 @@ public final class DecontaminateStage implements DocumentStage {
    *
    * @param number of the item, from 0, in the order of the items
    * @param item its id
-   * @param source its source
+   * @param file that the item is in
+   * @param share of the item's units that lie in passages of the document, above 0 to 1
    * @param ngrams n-grams of the longest shared passage
    * @param character code points of the document before that passage
-   * @param text the passage, its first 100 code points
+   * @param text the passage, its first 100 code points; empty after the 100th finding
    */
   public record Finding(
-      int number, String item, String source, int ngrams, int character, String text) {}
+      int number, String item, String file, double share, int ngrams, int character, String text)
+      implements java.io.Serializable {}
 
   private final Action action;
   private final Broadcast<ItemIndex> index;
@@ -62,9 +66,10 @@ public final class DecontaminateStage implements DocumentStage {
     int length = text.codePointCount(0, text.length());
     List<Match> matches = index.value().matches(text);
     if (matches.isEmpty()) {
-      return new Tagged(document, Documents.KEPT, "", length, Map.of());
+      // An earlier run with other items may have said something of the document.
+      return new Tagged(document.withoutMeta(META), Documents.KEPT, "", length, Map.of());
     }
-    List<Finding> findings = findings(text, matches);
+    List<Finding> findings = findings(text, matches, index.value());
     Document told = document.withMeta(META, Json.compact(findings));
     String cut = action == Action.CUT ? cut(text, matches) : text;
     if (action == Action.DROP || Words.of(cut).count() == 0) {
@@ -75,29 +80,36 @@ public final class DecontaminateStage implements DocumentStage {
     return new Tagged(told.withText(cut), Documents.KEPT, "", length, edits);
   }
 
-  /** The longest passage of each item, in text order of the items' first ones. */
-  private List<Finding> findings(String text, List<Match> matches) {
+  /** What a text shares with items: by the items' first passages, in text order. */
+  static List<Finding> findings(String text, List<Match> matches, ItemIndex index) {
     Map<Integer, Match> longest = new LinkedHashMap<>();
+    Map<Integer, BitSet> covered = new HashMap<>();
     for (Match match : matches) {
       longest.merge(match.item(), match, (a, b) -> b.ngrams() > a.ngrams() ? b : a);
+      covered.computeIfAbsent(match.item(), item -> new BitSet()).or(match.units());
     }
     List<Finding> findings = new ArrayList<>();
     for (Match match : longest.values()) {
-      if (findings.size() < MAX_FINDINGS) {
-        ItemIndex.Item item = index.value().items().get(match.item());
-        String passage = text.substring(match.start(), match.end());
-        int shown = Math.min(SHOWN_CODE_POINTS, passage.codePointCount(0, passage.length()));
-        findings.add(
-            new Finding(
-                match.item(),
-                item.id(),
-                item.source(),
-                match.ngrams(),
-                text.codePointCount(0, match.start()),
-                passage.substring(0, passage.offsetByCodePoints(0, shown))));
-      }
+      ItemTable items = index.items();
+      int units = covered.get(match.item()).cardinality();
+      findings.add(
+          new Finding(
+              match.item(),
+              items.id(match.item()),
+              items.file(match.item()),
+              Math.floor(1000.0 * units / items.units(match.item())) / 1000,
+              match.ngrams(),
+              text.codePointCount(0, match.start()),
+              findings.size() < SHOWN_FINDINGS
+                  ? shown(text.substring(match.start(), match.end()))
+                  : ""));
     }
     return findings;
+  }
+
+  private static String shown(String passage) {
+    int length = Math.min(SHOWN_CODE_POINTS, passage.codePointCount(0, passage.length()));
+    return passage.substring(0, passage.offsetByCodePoints(0, length));
   }
 
   private String detail(List<Finding> findings) {
@@ -108,7 +120,7 @@ public final class DecontaminateStage implements DocumentStage {
             first.ngrams(),
             index.value().ngrams(first.number()),
             first.item(),
-            first.source(),
+            first.file(),
             first.character(),
             first.text(),
             more);

@@ -3,7 +3,7 @@ package caravan.pipeline.decontaminate;
 import caravan.pipeline.text.Words;
 import java.io.Serializable;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -16,19 +16,19 @@ import java.util.TreeSet;
  * Han or kana character or a run of other letters and digits in any case ({@link Words}): what
  * stands between units does not count.
  *
+ * <p>An n-gram that more items hold than a bound is no sign of any of them, but the form that their
+ * questions share; it is left out.
+ *
  * <p>N-grams are compared by 64-bit hashes: among a million n-grams of items and 10^12 of a corpus
- * a false match has a chance of 5 %.
+ * a false match has a chance of 5 %. They lie sorted in two arrays, {@value #NGRAM_BYTES} bytes for
+ * each with the filter before them; the items' texts are not kept.
  */
 public final class ItemIndex implements Serializable {
-  private static final long MULTIPLIER = 0x9E3779B97F4A7C15L;
+  /** Bytes that an n-gram takes: hash, place, and its share of the filter. */
+  static final int NGRAM_BYTES = 20;
 
-  /**
-   * An evaluation item.
-   *
-   * @param id of its record
-   * @param source its file's or directory's name
-   */
-  public record Item(String id, String source, String text) implements Serializable {}
+  /** Bytes that an item takes, but for its id. */
+  static final int ITEM_BYTES = 16;
 
   /**
    * A passage of a text that an item holds, too.
@@ -37,100 +37,97 @@ public final class ItemIndex implements Serializable {
    * @param start index in chars
    * @param end index in chars after the passage
    * @param ngrams of the item that lie in it
+   * @param units which of the item's units they cover
    */
-  public record Match(int item, int start, int end, int ngrams) {}
+  public record Match(int item, int start, int end, int ngrams, BitSet units) {
+    private Match longer(int newEnd) {
+      return new Match(item, start, newEnd, ngrams + 1, units);
+    }
+  }
 
-  private final List<Item> items;
-  private final int[] units;
+  private final ItemTable items;
+  private final int maxItemsPerNgram;
   private final int[] ngrams;
+  private final int[] common;
   private final int[] lengths;
   private final long[] hashes;
-  private final int[] owners;
+  private final long[] places;
   private final long[] filter;
 
-  private ItemIndex(
-      List<Item> items, int[] units, int[] ngrams, int[] lengths, long[] hashes, int[] owners) {
-    this.items = items;
-    this.units = units;
-    this.ngrams = ngrams;
-    this.lengths = lengths;
-    this.hashes = hashes;
-    this.owners = owners;
-    this.filter = new long[Math.max(1, Integer.highestOneBit(hashes.length) / 2)];
-    for (long hash : hashes) {
-      filter[slot(hash)] |= 1L << hash;
-    }
-  }
-
   /**
-   * @param ngramUnits units of an n-gram
-   * @param minItemUnits items of fewer units are not looked for
+   * @param items all items
+   * @param hashes of all n-grams, in any order; sorted here
+   * @param places of the same n-grams
    */
-  public static ItemIndex of(List<Item> items, int ngramUnits, int minItemUnits) {
-    record Gram(long hash, int item) {}
-    int[] units = new int[items.size()];
-    int[] ngrams = new int[items.size()];
-    TreeSet<Integer> lengths = new TreeSet<>();
-    List<Gram> grams = new ArrayList<>();
-    for (int item = 0; item < items.size(); item++) {
-      Words words = Words.of(items.get(item).text());
-      units[item] = words.count();
-      if (words.count() < minItemUnits) {
-        continue;
+  ItemIndex(ItemTable items, int ngramUnits, int maxItemsPerNgram, long[] hashes, long[] places) {
+    this.items = items;
+    this.maxItemsPerNgram = maxItemsPerNgram;
+    this.ngrams = new int[items.count()];
+    this.common = new int[items.count()];
+    PairSort.sort(hashes, places);
+    this.hashes = hashes;
+    this.places = places;
+    TreeSet<Integer> used = new TreeSet<>();
+    this.filter = new long[Math.max(1, Integer.highestOneBit(hashes.length) / 2)];
+    for (int from = 0; from < hashes.length; ) {
+      int to = endOfRun(from);
+      boolean shared = holders(from, to) > maxItemsPerNgram;
+      for (int i = from; i < to; i++) {
+        (shared ? common : ngrams)[ItemPart.item(places[i])]++;
+        used.add(Math.min(ngramUnits, items.units(ItemPart.item(places[i]))));
       }
-      int length = Math.min(ngramUnits, words.count());
-      lengths.add(length);
-      long[] distinct = Arrays.stream(ngrams(words, length)).sorted().distinct().toArray();
-      ngrams[item] = distinct.length;
-      for (long hash : distinct) {
-        grams.add(new Gram(hash, item));
+      if (!shared) {
+        filter[slot(hashes[from])] |= 1L << hashes[from];
       }
+      from = to;
     }
-    grams.sort(Comparator.comparingLong(Gram::hash).thenComparingInt(Gram::item));
-    return new ItemIndex(
-        List.copyOf(items),
-        units,
-        ngrams,
-        lengths.stream().mapToInt(Integer::intValue).toArray(),
-        grams.stream().mapToLong(Gram::hash).toArray(),
-        grams.stream().mapToInt(Gram::item).toArray());
+    this.lengths = used.stream().mapToInt(Integer::intValue).toArray();
   }
 
-  public List<Item> items() {
+  private int endOfRun(int from) {
+    int to = from + 1;
+    while (to < hashes.length && hashes[to] == hashes[from]) {
+      to++;
+    }
+    return to;
+  }
+
+  /** Different items in a run of equal n-grams. */
+  private int holders(int from, int to) {
+    int different = 1;
+    for (int i = from + 1; i < to; i++) {
+      different += ItemPart.item(places[i]) != ItemPart.item(places[i - 1]) ? 1 : 0;
+    }
+    return different;
+  }
+
+  public ItemTable items() {
     return items;
   }
 
-  /** Units of an item. */
-  public int units(int item) {
-    return units[item];
-  }
-
-  /** Different n-grams of an item; 0: it is too short to be looked for. */
+  /** N-grams of an item that are looked for; 0: it is too short, or all of them are common. */
   public int ngrams(int item) {
     return ngrams[item];
   }
 
-  /** Passages of a text that items hold, by their start; those of one item do not overlap. */
+  /** N-grams of an item that too many items hold to be looked for. */
+  public int common(int item) {
+    return common[item];
+  }
+
+  /** Passages, by start and then by item; passages of one item do not overlap. */
   public List<Match> matches(String text) {
     Words words = Words.of(text);
     Map<Integer, Match> open = new HashMap<>();
     List<Match> matches = new ArrayList<>();
     for (int length : lengths) {
-      long[] grams = ngrams(words, length);
+      long[] grams = Ngram.hashes(words, length);
       for (int at = 0; at < grams.length; at++) {
         if ((filter[slot(grams[at])] & 1L << grams[at]) != 0) {
-          for (int i = first(grams[at]); i < hashes.length && hashes[i] == grams[at]; i++) {
-            int start = words.start(at);
+          int first = first(grams[at]);
+          if (first < hashes.length && hashes[first] == grams[at]) {
             int end = words.end(at + length - 1);
-            Match before = open.get(owners[i]);
-            if (before != null && start < before.end()) {
-              open.put(owners[i], new Match(owners[i], before.start(), end, before.ngrams() + 1));
-            } else {
-              if (before != null) {
-                matches.add(before);
-              }
-              open.put(owners[i], new Match(owners[i], start, end, 1));
-            }
+            add(first, words.start(at), end, length, open, matches);
           }
         }
       }
@@ -138,6 +135,33 @@ public final class ItemIndex implements Serializable {
     matches.addAll(open.values());
     matches.sort(Comparator.comparingInt(Match::start).thenComparingInt(Match::item));
     return matches;
+  }
+
+  /** A passage of one n-gram, for each item that holds it. */
+  private void add(
+      int first, int start, int end, int length, Map<Integer, Match> open, List<Match> matches) {
+    int last = endOfRun(first);
+    if (holders(first, last) > maxItemsPerNgram) {
+      return;
+    }
+    int previous = -1;
+    for (int i = first; i < last; i++) {
+      int item = ItemPart.item(places[i]);
+      Match match = open.get(item);
+      if (item != previous) {
+        if (match != null && start < match.end()) {
+          match = match.longer(end);
+        } else {
+          if (match != null) {
+            matches.add(match);
+          }
+          match = new Match(item, start, end, 1, new BitSet());
+        }
+        open.put(item, match);
+        previous = item;
+      }
+      match.units().set(ItemPart.unit(places[i]), ItemPart.unit(places[i]) + length);
+    }
   }
 
   private int slot(long hash) {
@@ -156,32 +180,5 @@ public final class ItemIndex implements Serializable {
       }
     }
     return low;
-  }
-
-  /** Hashes of all runs of {@code length} units, in text order. */
-  private static long[] ngrams(Words words, int length) {
-    long[] grams = new long[Math.max(0, words.count() - length + 1)];
-    long oldest = 1;
-    for (int i = 1; i < length; i++) {
-      oldest *= MULTIPLIER;
-    }
-    long rolling = 0;
-    for (int i = 0; i < words.count(); i++) {
-      if (i >= length) {
-        rolling -= words.hash(i - length) * oldest;
-      }
-      rolling = rolling * MULTIPLIER + words.hash(i);
-      if (i >= length - 1) {
-        grams[i - length + 1] = spread(rolling + length);
-      }
-    }
-    return grams;
-  }
-
-  /** MurmurHash3's 64-bit finalizer. */
-  private static long spread(long h) {
-    h = (h ^ h >>> 33) * 0xFF51AFD7ED558CCDL;
-    h = (h ^ h >>> 33) * 0xC4CEB9FE1A85EC53L;
-    return h ^ h >>> 33;
   }
 }

@@ -85,18 +85,24 @@ public record ReadConfig(
     }
   }
 
-  /** The same for records whose text is in other fields. */
-  public ReadConfig withTextField(List<String> fields) {
+  /**
+   * The same for small files of records with other fields, such as evaluation items: UTF-8, by the
+   * endings of their names.
+   *
+   * @param id path of the record's own id; empty: ids are made
+   * @param fields paths of the record's text
+   */
+  public ReadConfig forRecords(String id, List<String> fields) {
     return new ReadConfig(
-        format,
-        encoding,
-        idField,
+        Format.AUTO,
+        "utf-8",
+        id,
         fields,
         join,
-        separator,
+        "",
         quote,
-        sourceField,
-        source,
+        "",
+        "",
         maxDocumentCharacters,
         maxBrokenFraction,
         wikipedia);
