@@ -12,10 +12,9 @@
 
 #ifndef CARAVAN_SHIM
 #define CARAVAN_KERNEL(name)
-// Dynamic shared memory of a block, 16-byte aligned; the launch's shared bytes give its size.
-#define DYNAMIC_SHARED(type, name)                              \
-  extern __shared__ __align__(128) unsigned char dynamic_shared[]; \
-  type* name = (type*)dynamic_shared
+// Dynamic shared memory of a block, 128-byte aligned; the launch's shared bytes give its size.
+extern __shared__ __align__(128) unsigned char dynamic_shared[];
+#define DYNAMIC_SHARED(type, name) type* name = (type*)dynamic_shared
 #endif
 
 #define DEVICE static __device__ __forceinline__

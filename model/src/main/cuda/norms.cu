@@ -67,8 +67,8 @@ CARAVAN_KERNEL(add_rmsnorm)
 // dx [n, d] holds the gradient that flows around the norm and receives the norm's own; copy [n, d]
 // receives the sum as real for the next matrix product (may be null). dgain_partial [blocks, d] is
 // overwritten: block b sums rows b, b + blocks, ...; reduce_rows finishes the sum.
-// grid min(n, any number of blocks); threads as rmsnorm; shared bytes 4 d.
-extern "C" __global__ void __launch_bounds__(1024) rmsnorm_backward(
+// grid min(n, any number of blocks); threads as rmsnorm, but at most 512; shared bytes 4 d.
+extern "C" __global__ void __launch_bounds__(512) rmsnorm_backward(
     float* dx, real* copy, float* dgain_partial, const real* dy, const float* x, const float* rstd,
     const float* gain, int n, int d) {
   DYNAMIC_SHARED(float, dgain);

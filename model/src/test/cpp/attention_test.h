@@ -113,3 +113,27 @@ inline void attention_plain_equals_double(Shape s) {
          a.starts_or_null());
   expect_near("attention_backward_plain, " + s.name(), dqkv.doubles(), a.dqkv, 2 * REAL_TOLERANCE);
 }
+
+#if REAL_BF16
+/** The tensor core kernels whose width is the least that holds s.width. */
+inline void attention_equals_double(Shape s) {
+  Attention a(s);
+  Reals out(a.dout.length), dqkv(a.qkv.length);
+  Floats lse(a.lse.size()), delta(a.lse.size());
+  unsigned batch = s.batch, heads = s.heads, groups = s.groups, tiles = ceil_div(s.seq, 128);
+  int W = s.width <= 64 ? 64 : s.width <= 96 ? 96 : 128;
+  std::string suffix = "_" + std::to_string(W);
+  attention_forward(("attention" + suffix).c_str(), a, out, lse, {heads, batch, tiles}, 128,
+                    768 * (W + 8));
+  for (size_t i = 0; i < delta.length; i++) delta.set(i, a.delta[i]);
+  launch(("attention_backward_q" + suffix).c_str(), {heads, batch, tiles}, 128, 768 * (W + 8),
+         dqkv.data(), a.dout.data(), a.qkv.data(), lse.data(), delta.data(), s.seq, s.heads,
+         s.groups, s.width, a.starts_or_null());
+  unsigned keys = W == 64 ? 128 : 64;
+  launch(("attention_backward_kv" + suffix).c_str(), {groups, batch, ceil_div(s.seq, keys)}, 128,
+         768 * (W + 8) + (W == 64 ? 768 : 1536), dqkv.data(), a.dout.data(), a.qkv.data(),
+         lse.data(), delta.data(), s.seq, s.heads, s.groups, s.width, a.starts_or_null());
+  expect_near("attention_backward" + suffix + ", " + s.name(), dqkv.doubles(), a.dqkv,
+              2 * REAL_TOLERANCE);
+}
+#endif

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "attention.cu"
+#include "attention_backward.cu"
 #include "attention_plain.cu"
 #include "decode.cu"
 #include "elementwise.cu"
@@ -32,6 +34,7 @@ enum class State { RUNS, WAITS_FOR_BLOCK, WAITS_FOR_WARP, DONE };
 struct Copy {
   void* to;
   const void* from;
+  size_t bytes;
 };
 
 struct Fiber {
@@ -189,7 +192,9 @@ const unsigned char* exchange(const void* mine, size_t bytes) {
   return slots[set][running / 32 * 32];
 }
 
-void copy_later(void* to, const void* from) { fibers[running].open.push_back({to, from}); }
+void copy_later(void* to, const void* from, size_t bytes) {
+  fibers[running].open.push_back({to, from, bytes});
+}
 
 void commit_copies() {
   fibers[running].groups.push_back(std::move(fibers[running].open));
@@ -200,7 +205,8 @@ void wait_copies(int newest_allowed) {
   auto& groups = fibers[running].groups;
   while ((int)groups.size() > newest_allowed) {
     for (const Copy& copy : groups.front()) {
-      copy.from == nullptr ? memset(copy.to, 0, 16) : memcpy(copy.to, copy.from, 16);
+      copy.from == nullptr ? memset(copy.to, 0, copy.bytes)
+                           : memcpy(copy.to, copy.from, copy.bytes);
     }
     groups.pop_front();
   }

@@ -11,6 +11,14 @@ int main() {
                   Shape{1, 33, 2, 2, 6, true}, Shape{1, 20, 2, 1, 256, false}}) {
     attention_plain_equals_double(s);
   }
+#if REAL_BF16
+  for (Shape s : {Shape{1, 128, 1, 1, 64, false}, Shape{2, 300, 4, 2, 64, true},
+                  Shape{1, 1, 1, 1, 8, false}, Shape{1, 97, 2, 1, 48, true},
+                  Shape{1, 200, 2, 2, 80, false}, Shape{2, 70, 3, 1, 96, true},
+                  Shape{1, 128, 1, 1, 128, false}, Shape{1, 290, 4, 2, 128, true}}) {
+    attention_equals_double(s);
+  }
+#endif
   // Widths that are and are not multiples of 8, narrower and wider than a block.
   for (int d : {8, 30, 576, 8200}) {
     norms_equal_double(5, d);

@@ -60,8 +60,8 @@ void wait_block();
  */
 const unsigned char* exchange(const void* mine, size_t bytes);
 
-/** Queues a copy of 16 bytes (zeros when from is null) until this thread waits for its group. */
-void copy_later(void* to, const void* from);
+/** Queues a copy of 4 or 16 bytes (zeros when from is null) until this thread waits for its group. */
+void copy_later(void* to, const void* from, size_t bytes);
 void commit_copies();
 void wait_copies(int newest_allowed);
 
