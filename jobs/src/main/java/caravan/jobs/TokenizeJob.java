@@ -3,7 +3,7 @@ package caravan.jobs;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.read.ReadConfig;
 import caravan.pipeline.shard.TokenManifest;
-import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import caravan.pipeline.tokenize.SentencePiece;
 import caravan.pipeline.tokenize.SplitInputs;
 import caravan.pipeline.tokenize.TokenizeConfig;
 import caravan.pipeline.tokenize.TokenizeStage;
@@ -48,8 +48,11 @@ final class TokenizeJob extends Job<TokenizeJob.Config> {
   }
 
   static Manifest run(SparkSession spark, Config config, boolean force) {
-    SentencePieceTokenizer tokenizer =
-        Tokenizers.read(config.tokenizer(), spark.sparkContext().hadoopConfiguration());
+    SentencePiece tokenizer =
+        Tokenizers.read(
+            config.tokenizer(),
+            config.tokenize().encoder(),
+            spark.sparkContext().hadoopConfiguration());
     TokenizeStage.Result result =
         new TokenizeStage(spark, tokenizer, config.tokenize(), config.seed())
             .run(inputs(spark, config), config.output(), force);

@@ -2,6 +2,8 @@ package caravan.jobs;
 
 import caravan.pipeline.Json;
 import caravan.pipeline.Storage;
+import caravan.pipeline.tokenize.Encoder;
+import caravan.pipeline.tokenize.SentencePiece;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
 import caravan.pipeline.tokenize.TrainTokenizerStage;
 import java.util.Map;
@@ -29,6 +31,15 @@ final class Tokenizers {
    * @throws IllegalArgumentException when there is none
    */
   static SentencePieceTokenizer read(String location, Configuration hadoop) {
+    return (SentencePieceTokenizer) read(location, Encoder.SPARK_NLP, hadoop);
+  }
+
+  /**
+   * As above, by a chosen encoder.
+   *
+   * @throws IllegalArgumentException when there is none, or the encoder has no use for it
+   */
+  static SentencePiece read(String location, Encoder encoder, Configuration hadoop) {
     Storage storage = new Storage(hadoop);
     Path path = new Path(location);
     Path file =
@@ -40,6 +51,6 @@ final class Tokenizers {
           "tokenizer %s: no such file; wanted a tokenizer.model, as train-tokenizer makes"
               .formatted(file));
     }
-    return SentencePieceTokenizer.of(storage.read(file), file.toString());
+    return encoder.open(storage.read(file), file.toString());
   }
 }

@@ -22,6 +22,8 @@ import org.apache.hadoop.fs.Path;
  * @param shards all splits' shards, in order
  * @param sources training documents per source and language, before and after mixing, sorted; empty
  *     where nobody counted them
+ * @param format which other programs open the shards
+ * @param encoder what encoded the texts; every encoder gives the same ids
  */
 public record TokenManifest(
     TokenType dtype,
@@ -31,7 +33,9 @@ public record TokenManifest(
     int eosId,
     boolean eos,
     List<Shard> shards,
-    List<SourceShare> sources) {
+    List<SourceShare> sources,
+    ShardFormat format,
+    String encoder) {
 
   /** The split that models learn from. */
   public static final String TRAIN = "train";
@@ -55,8 +59,20 @@ public record TokenManifest(
    * @param index from 0 in its split
    * @param tokens all of them, BOS and EOS included
    * @param sha256 of the {@code .bin} file
+   * @param name path of its files without their endings, such as {@code train/shard-00000}
    */
-  public record Shard(String split, int index, long tokens, long documents, String sha256) {
+  public record Shard(
+      String split, int index, long tokens, long documents, String sha256, String name) {
+    public Shard {
+      // Manifests of before do not name them.
+      if (name == null) name = ShardFormat.CARAVAN.shardName(split, index, 0);
+    }
+
+    /** A shard of the format {@link ShardFormat#CARAVAN}. */
+    public Shard(String split, int index, long tokens, long documents, String sha256) {
+      this(split, index, tokens, documents, sha256, null);
+    }
+
     /** {@code train/shard-00000.bin}: the ids. */
     public String tokensPath() {
       return name() + ".bin";
@@ -72,9 +88,9 @@ public record TokenManifest(
       return String.format(Locale.ROOT, "%s/%s-%05d.parquet", PROVENANCE, split, index);
     }
 
-    /** {@code train/shard-00000}. */
-    public String name() {
-      return String.format(Locale.ROOT, "%s/shard-%05d", split, index);
+    /** {@code train/shard-00000.idx}: Megatron's index, in its format. */
+    public String indexPath() {
+      return name() + ".idx";
     }
   }
 
@@ -104,7 +120,23 @@ public record TokenManifest(
 
   public TokenManifest {
     shards = List.copyOf(shards);
-    sources = sources == null ? List.of() : List.copyOf(sources); // manifests of before
+    // Manifests of before lack these.
+    sources = sources == null ? List.of() : List.copyOf(sources);
+    format = format == null ? ShardFormat.CARAVAN : format;
+    encoder = encoder == null ? "" : encoder;
+  }
+
+  /** Shards of the format {@link ShardFormat#CARAVAN} by nobody's encoder. */
+  public TokenManifest(
+      TokenType dtype,
+      int vocabSize,
+      String tokenizerSha256,
+      int bosId,
+      int eosId,
+      boolean eos,
+      List<Shard> shards,
+      List<SourceShare> sources) {
+    this(dtype, vocabSize, tokenizerSha256, bosId, eosId, eos, shards, sources, null, null);
   }
 
   /**

@@ -72,7 +72,7 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
 
   @Override
   public Iterator<Row> call(Iterator<Row> records) {
-    Tokenizer tokenizer = SentencePieceTokenizer.of(model.value(), "tokenizer");
+    Tokenizer tokenizer = config.encoder().open(model.value(), "tokenizer");
     TokenBuffer ids = new TokenBuffer();
     TextKey key = new TextKey();
     scala.collection.Iterator<Row> rows = JavaConverters.asScalaIterator(records);
@@ -133,7 +133,7 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
     ids.clear();
     ids.add(tokenizer.bosId());
     tokenizer.encodeTo(text, ids);
-    if (config.eos()) ids.add(tokenizer.eosId());
+    if (config.writesEos()) ids.add(tokenizer.eosId());
     byte[] tokens = new byte[Math.multiplyExact(ids.size(), dtype.bytes())];
     for (int i = 0; i < ids.size(); i++) dtype.put(tokens, i * dtype.bytes(), ids.get(i));
     return tokens;

@@ -17,7 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * <p>Thread-safe; each thread that encodes keeps about 3 MB. A JVM holds one instance per model
  * file, however often it is deserialized.
  */
-public final class FastSentencePiece implements Tokenizer {
+public final class FastSentencePiece implements SentencePiece {
   private static final long serialVersionUID = 1;
   private static final Map<String, FastSentencePiece> LOADED = new ConcurrentHashMap<>();
 
@@ -105,6 +105,16 @@ public final class FastSentencePiece implements Tokenizer {
   @Override
   public String sha256() {
     return sha256;
+  }
+
+  @Override
+  public SentencePieceModel model() {
+    return model;
+  }
+
+  @Override
+  public byte[] toBytes() {
+    return bytes.clone();
   }
 
   private Object writeReplace() {

@@ -35,7 +35,7 @@ import java.util.stream.Collectors;
  *
  * <p>Thread-safe. A JVM holds one instance per model file, however often it is deserialized.
  */
-public final class SentencePieceTokenizer implements Tokenizer {
+public final class SentencePieceTokenizer implements SentencePiece {
   /** A run of this many chars without a place to cut is cut anyway: about 100 MB native memory. */
   static final int MAX_RUN_CHARS = 1 << 20;
 
@@ -231,12 +231,12 @@ public final class SentencePieceTokenizer implements Tokenizer {
     return sha256;
   }
 
-  /** The parsed model file. */
+  @Override
   public SentencePieceModel model() {
     return model;
   }
 
-  /** A copy of the model file. */
+  @Override
   public byte[] toBytes() {
     return bytes.clone();
   }

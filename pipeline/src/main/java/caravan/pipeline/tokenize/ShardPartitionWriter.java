@@ -2,7 +2,9 @@ package caravan.pipeline.tokenize;
 
 import caravan.pipeline.Json;
 import caravan.pipeline.Storage;
+import caravan.pipeline.shard.ShardFormat;
 import caravan.pipeline.shard.ShardWriter;
+import caravan.pipeline.shard.TokenManifest.Shard;
 import caravan.pipeline.shard.TokenType;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -23,12 +25,15 @@ final class ShardPartitionWriter implements MapPartitionsFunction<Row, String> {
 
   private final SerializableConfiguration conf;
   private final String directory;
-  private final TokenType dtype;
+  private final ShardFormat format;
+  private final int vocabSize;
 
-  ShardPartitionWriter(SerializableConfiguration conf, String directory, TokenType dtype) {
+  ShardPartitionWriter(
+      SerializableConfiguration conf, String directory, ShardFormat format, int vocabSize) {
     this.conf = conf;
     this.directory = directory;
-    this.dtype = dtype;
+    this.format = format;
+    this.vocabSize = vocabSize;
   }
 
   @Override
@@ -60,9 +65,9 @@ final class ShardPartitionWriter implements MapPartitionsFunction<Row, String> {
     return new ShardWriter(
         new Storage(conf.value()),
         new Path(directory),
-        split,
-        shard,
-        dtype,
+        new Shard(split, shard, 0, 0, "", format.shardName(split, shard, vocabSize)),
+        TokenType.forVocabulary(vocabSize),
+        format,
         "attempt-" + TaskContext.get().taskAttemptId());
   }
 

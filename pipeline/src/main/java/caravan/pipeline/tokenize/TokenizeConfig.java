@@ -1,5 +1,6 @@
 package caravan.pipeline.tokenize;
 
+import caravan.pipeline.shard.ShardFormat;
 import caravan.pipeline.shard.TokenManifest;
 import java.io.Serializable;
 import java.util.List;
@@ -20,7 +21,10 @@ import java.util.List;
  * @param mixture how often training sees which source and language; empty: everything once
  * @param shardTokens a shard ends with the document that fills it to so many tokens, or a little
  *     later; from 1 to 2^30
- * @param eos whether EOS is written after each document; BOS is written before each in any case
+ * @param eos whether EOS is written after each document, where the format takes it; BOS is written
+ *     before each in any case
+ * @param encoder what encodes the texts
+ * @param format which other programs open the shards
  */
 public record TokenizeConfig(
     double validationFraction,
@@ -29,7 +33,9 @@ public record TokenizeConfig(
     List<String> testInput,
     List<MixtureRule> mixture,
     long shardTokens,
-    boolean eos)
+    boolean eos,
+    Encoder encoder,
+    ShardFormat format)
     implements Serializable {
   private static final long MAX_SHARD_TOKENS = 1L << 30;
 
@@ -53,10 +59,41 @@ public record TokenizeConfig(
     }
   }
 
-  /** Hash splits alone: no held-out files, no mixture, no test split. */
+  /** Hash splits alone: no held-out files, no mixture, no test split; the defaults else. */
   public static TokenizeConfig of(double validationFraction, long shardTokens, boolean eos) {
     return new TokenizeConfig(
-        validationFraction, 0, List.of(), List.of(), List.of(), shardTokens, eos);
+        validationFraction,
+        0,
+        List.of(),
+        List.of(),
+        List.of(),
+        shardTokens,
+        eos,
+        Encoder.SPARK_NLP,
+        ShardFormat.CARAVAN);
+  }
+
+  /** The same by another encoder, in another format. */
+  public TokenizeConfig with(Encoder otherEncoder, ShardFormat otherFormat) {
+    return new TokenizeConfig(
+        validationFraction,
+        testFraction,
+        validationInput,
+        testInput,
+        mixture,
+        shardTokens,
+        eos,
+        otherEncoder,
+        otherFormat);
+  }
+
+  /** Whether EOS is written after each document. */
+  boolean writesEos() {
+    return eos && format.takesEos();
+  }
+
+  boolean hasTest() {
+    return testFraction > 0 || !testInput.isEmpty();
   }
 
   /**

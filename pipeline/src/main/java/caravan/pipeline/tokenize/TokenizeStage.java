@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.udf;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
+import caravan.pipeline.shard.ShardFormat;
 import caravan.pipeline.shard.ShardPlan;
 import caravan.pipeline.shard.ShardWriter;
 import caravan.pipeline.shard.TokenManifest;
@@ -51,13 +52,6 @@ public final class TokenizeStage {
   /** The shards' own copy of their tokenizer. */
   static final String TOKENIZER_FILE = "tokenizer.model";
 
-  private static final List<String> FOLDERS =
-      List.of(
-          TokenManifest.TRAIN,
-          TokenManifest.VALIDATION,
-          TokenManifest.TEST,
-          TokenManifest.PROVENANCE);
-
   /**
    * @param upToDate whether the shards were valid already and nothing was done
    */
@@ -66,17 +60,18 @@ public final class TokenizeStage {
   private final SparkSession spark;
   private final Configuration conf;
   private final Storage storage;
-  private final SentencePieceTokenizer tokenizer;
+  private final SentencePiece tokenizer;
   private final TokenType dtype;
   private final TokenizeConfig config;
   private final long seed;
 
   /**
    * @param seed of the documents' order
-   * @throws IllegalArgumentException if the tokenizer lacks BOS, or EOS where it is to be written
+   * @throws IllegalArgumentException if the tokenizer lacks BOS, or EOS where it is to be written,
+   *     would lose text, or has more ids than the format holds
    */
   public TokenizeStage(
-      SparkSession spark, SentencePieceTokenizer tokenizer, TokenizeConfig config, long seed) {
+      SparkSession spark, SentencePiece tokenizer, TokenizeConfig config, long seed) {
     this.spark = spark;
     this.conf = spark.sparkContext().hadoopConfiguration();
     this.storage = new Storage(conf);
@@ -84,12 +79,13 @@ public final class TokenizeStage {
     this.dtype = TokenType.forVocabulary(tokenizer.vocabSize());
     this.config = config;
     this.seed = seed;
-    if (tokenizer.bosId() < 0 || config.eos() && tokenizer.eosId() < 0) {
+    if (tokenizer.bosId() < 0 || config.writesEos() && tokenizer.eosId() < 0) {
       throw new IllegalArgumentException(
           "tokenizer: it has no "
               + (tokenizer.bosId() < 0 ? "BOS" : "EOS")
               + " piece, which parts the documents; give a tokenizer with <s> and </s>");
     }
+    config.format().check(dtype, tokenizer.vocabSize(), config.hasTest());
   }
 
   /**
@@ -132,7 +128,9 @@ public final class TokenizeStage {
     refuseForeignDirectory(directory);
     inputs.groups().ifPresent(groups -> Mixture.check(config.mixture(), groups));
     storage.delete(new Path(directory, Manifest.FILE_NAME));
-    FOLDERS.forEach(folder -> storage.delete(new Path(directory, folder)));
+    for (FileStatus file : storage.filesBelow(directory)) {
+      if (ShardFormat.isShardPath(relative(directory, file))) storage.delete(file.getPath());
+    }
     JavaSparkContext sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
     // Bytes, because they cross under any spark.serializer; executors keep one tokenizer each.
     Broadcast<byte[]> shared = sc.broadcast(tokenizer.toBytes());
@@ -159,6 +157,7 @@ public final class TokenizeStage {
     EncodedTotals read = EncodedTotals.of(encoded, dtype);
     inputs.checkUnreadable(read.documents(DocumentEncoder.UNREADABLE), read.records());
     read.requireTraining(directory.toString());
+    requireValidation(read, directory);
     warnOfEmptySplits(read);
     Mixture mixture = mixture(read);
     Dataset<Row> mixed = encoded.filter(col("split").isInCollection(TokenManifest.SPLITS));
@@ -171,6 +170,14 @@ public final class TokenizeStage {
     List<ShardWriter.Written> shards = writeShards(mixed, directory);
     storage.writeAtomically(new Path(directory, TOKENIZER_FILE), tokenizer.toBytes());
     return manifest(inputs, new MixedTotals(read, written, mixture), shards);
+  }
+
+  private void requireValidation(EncodedTotals read, Path directory) {
+    if (!config.format().needsOneValidationShard()) return;
+    if (read.documents(TokenManifest.VALIDATION) > 0) return;
+    throw new IllegalArgumentException(
+        "tokenize.format %s: its first file is validation, but none of %,d documents fell to it in %s; raise tokenize.validation-fraction or give tokenize.validation-input"
+            .formatted(config.format(), read.documents(), directory));
   }
 
   private void warnOfEmptySplits(EncodedTotals totals) {
@@ -202,8 +209,7 @@ public final class TokenizeStage {
   private List<ShardWriter.Written> writeShards(Dataset<Row> mixed, Path directory) {
     Map<String, ShardPlan> plans = new HashMap<>();
     EncodedTotals.buckets(mixed, dtype)
-        .forEach(
-            (split, buckets) -> plans.put(split, new ShardPlan(buckets, config.shardTokens())));
+        .forEach((split, buckets) -> plans.put(split, new ShardPlan(buckets, shardTokens(split))));
     UDF2<String, Integer, Integer> shardOf = (split, bucket) -> plans.get(split).shardOf(bucket);
     Dataset<Row> sorted =
         mixed
@@ -216,7 +222,11 @@ public final class TokenizeStage {
             .sortWithinPartitions("split", "shard", "order", "source", "id", "content", "tokens");
     List<ShardWriter.Written> written = new ArrayList<>();
     ShardPartitionWriter writer =
-        new ShardPartitionWriter(new SerializableConfiguration(conf), directory.toString(), dtype);
+        new ShardPartitionWriter(
+            new SerializableConfiguration(conf),
+            directory.toString(),
+            config.format(),
+            tokenizer.vocabSize());
     for (String json : sorted.mapPartitions(writer, Encoders.STRING()).collectAsList()) {
       try {
         written.add(Json.MAPPER.readValue(json, ShardWriter.Written.class));
@@ -228,6 +238,12 @@ public final class TokenizeStage {
         Comparator.comparing((ShardWriter.Written w) -> w.shard().split())
             .thenComparing(w -> w.shard().index()));
     return written;
+  }
+
+  private long shardTokens(String split) {
+    boolean one =
+        split.equals(TokenManifest.VALIDATION) && config.format().needsOneValidationShard();
+    return one ? Long.MAX_VALUE : config.shardTokens();
   }
 
   private Manifest manifest(
@@ -243,12 +259,14 @@ public final class TokenizeStage {
             tokenizer.sha256(),
             tokenizer.bosId(),
             tokenizer.eosId(),
-            config.eos(),
+            config.writesEos(),
             shards,
-            totals.sources());
+            totals.sources(),
+            config.format(),
+            config.encoder().toString());
     List<String> hashes =
         files.stream()
-            .filter(file -> !file.path().startsWith(TokenManifest.PROVENANCE))
+            .filter(file -> file.path().matches(".*\\.(bin|bounds)"))
             .map(Manifest.OutputFile::sha256)
             .toList();
     files.add(
@@ -280,11 +298,9 @@ public final class TokenizeStage {
               + ", wanted an empty directory or token shards; choose another output");
     }
     if (manifest.isPresent()) return;
-    String root = directory.toUri().getPath() + "/";
     for (FileStatus file : storage.filesBelow(directory)) {
-      String path = file.getPath().toUri().getPath().substring(root.length());
-      boolean ours = FOLDERS.stream().anyMatch(folder -> path.startsWith(folder + "/"));
-      if (!ours && !path.equals(TOKENIZER_FILE)) {
+      String path = relative(directory, file);
+      if (!ShardFormat.isShardPath(path) && !path.equals(TOKENIZER_FILE)) {
         throw new IllegalArgumentException(
             "output "
                 + directory
@@ -293,5 +309,9 @@ public final class TokenizeStage {
                 + ", wanted an empty directory or token shards; choose another output");
       }
     }
+  }
+
+  private static String relative(Path directory, FileStatus file) {
+    return file.getPath().toUri().getPath().substring(directory.toUri().getPath().length() + 1);
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import caravan.pipeline.dedup.TextKey;
+import caravan.pipeline.shard.ShardFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.LongStream;
@@ -150,6 +151,15 @@ class MixtureTest {
   }
 
   private static TokenizeConfig config(double validation, double test) {
-    return new TokenizeConfig(validation, test, List.of(), List.of(), List.of(), 1000, true);
+    return new TokenizeConfig(
+        validation,
+        test,
+        List.of(),
+        List.of(),
+        List.of(),
+        1000,
+        true,
+        Encoder.SPARK_NLP,
+        ShardFormat.CARAVAN);
   }
 }

@@ -8,6 +8,7 @@ import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.TestSpark;
+import caravan.pipeline.shard.ShardFormat;
 import caravan.pipeline.shard.ShardReader;
 import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.shard.TokenManifest.SourceShare;
@@ -61,7 +62,15 @@ class SplitsSparkTest {
 
   private static TokenizeConfig config(double validation, double test, MixtureRule... mixture) {
     return new TokenizeConfig(
-        validation, test, List.of(), List.of(), List.of(mixture), 100_000, true);
+        validation,
+        test,
+        List.of(),
+        List.of(),
+        List.of(mixture),
+        100_000,
+        true,
+        Encoder.SPARK_NLP,
+        ShardFormat.CARAVAN);
   }
 
   private Manifest write(String output, TokenizeConfig config, SplitInputs inputs) {
