@@ -103,6 +103,21 @@ public record RopeScaling(
     return frequencies;
   }
 
+  /**
+   * What each unscaled frequency is divided by, as llama.cpp keeps {@link Type#LLAMA3}.
+   *
+   * @return [headDim / 2]
+   */
+  public float[] factors(double theta, int headDim) {
+    double[] before = NONE.frequencies(theta, headDim, 0);
+    double[] after = frequencies(theta, headDim, 0);
+    float[] factors = new float[before.length];
+    for (int i = 0; i < factors.length; i++) {
+      factors[i] = (float) (before[i] / after[i]);
+    }
+    return factors;
+  }
+
   private double llama3(double frequency) {
     double turns = originalMaxPositionEmbeddings * frequency / (2 * Math.PI);
     double kept = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);

@@ -16,4 +16,22 @@ final class HalfFloat {
     int widened = exponent == 0x1f ? 0xff : exponent - 15 + 127;
     return Float.intBitsToFloat(sign | widened << 23 | fraction << 13);
   }
+
+  /** The nearest half, of two equally near the one with an even fraction; infinity beyond 65504. */
+  static short fromFloat(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    int sign = bits >>> 16 & 0x8000;
+    float magnitude = Math.abs(value);
+    if (Float.isNaN(value)) {
+      return (short) (sign | 0x7e00);
+    }
+    if (magnitude >= 65520) {
+      return (short) (sign | 0x7c00);
+    }
+    // Adding a number whose last fraction bit is the half's last one rounds as IEEE 754 asks.
+    int exponent = Math.max(Math.getExponent(magnitude), -14);
+    float unit = Math.scalb(1f, exponent - 10);
+    int steps = (int) Math.rint((double) magnitude / unit);
+    return (short) (sign | (exponent + 14 << 10) + steps);
+  }
 }
