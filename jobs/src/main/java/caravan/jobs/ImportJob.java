@@ -2,7 +2,6 @@ package caravan.jobs;
 
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.Checkpoints;
-import caravan.model.checkpoint.Llama2c;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
 import java.util.HashMap;
 import java.util.Map;
@@ -13,7 +12,7 @@ import picocli.CommandLine.Command;
 /** Brings another program's model in: checked, and written as our checkpoints are. */
 @Command(
     name = "import",
-    description = "Hugging Face directory or llama2.c model (.bin) → checkpoint")
+    description = "Hugging Face directory, GGUF file (.gguf) or llama2.c model (.bin) → checkpoint")
 final class ImportJob extends Job<ImportJob.Config> {
   /**
    * @param tokenizer a tokenizer.model for a model that brings none
@@ -35,10 +34,7 @@ final class ImportJob extends Job<ImportJob.Config> {
   }
 
   private static Checkpoint read(Config config, Configuration hadoop) {
-    Checkpoint model =
-        config.input().endsWith(".bin")
-            ? Llama2c.read(config.input(), hadoop)
-            : Checkpoints.open(config.input(), hadoop);
+    Checkpoint model = ModelFiles.open(config.input(), hadoop);
     return config.tokenizer().map(file -> withTokenizer(model, file, hadoop)).orElse(model);
   }
 

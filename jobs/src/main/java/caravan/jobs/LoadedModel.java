@@ -3,8 +3,6 @@ package caravan.jobs;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.checkpoint.Checkpoint;
-import caravan.model.checkpoint.Checkpoints;
-import caravan.model.checkpoint.Llama2c;
 import caravan.model.engine.Engines;
 import caravan.model.engine.LlamaEngine;
 import caravan.pipeline.Storage;
@@ -23,7 +21,6 @@ import org.bytedeco.javacpp.BytePointer;
 
 /** A checkpoint ready to be asked: its parameters, its tokenizer and an engine for its shape. */
 final class LoadedModel implements AutoCloseable {
-  private static final String LLAMA2C_SUFFIX = ".bin";
   private static final int HASHED_BYTES = 1 << 20;
 
   private final Checkpoint checkpoint;
@@ -37,7 +34,7 @@ final class LoadedModel implements AutoCloseable {
   }
 
   /**
-   * @param path whatever {@link Checkpoints#open} takes, or a llama2.c model ({@code .bin})
+   * @param path whatever {@link ModelFiles#open} takes
    * @param tokenizer a tokenizer.model, or a llama2.c tokenizer ({@code .bin}); the checkpoint's
    *     own where none is given
    * @param context how its positions are to be read
@@ -51,8 +48,7 @@ final class LoadedModel implements AutoCloseable {
       String engine,
       int threads,
       Configuration hadoop) {
-    Checkpoint checkpoint =
-        path.endsWith(LLAMA2C_SUFFIX) ? Llama2c.read(path, hadoop) : Checkpoints.open(path, hadoop);
+    Checkpoint checkpoint = ModelFiles.open(path, hadoop);
     try {
       Tokenizer text = tokenizer(path, checkpoint, tokenizer, hadoop);
       LlamaConfig shape = context.of(checkpoint.config());
@@ -86,7 +82,7 @@ final class LoadedModel implements AutoCloseable {
   }
 
   private static Tokenizer read(String location, int vocabSize, Configuration hadoop) {
-    if (!location.endsWith(LLAMA2C_SUFFIX)) {
+    if (!location.endsWith(ModelFiles.LLAMA2C)) {
       return Tokenizers.read(location, hadoop);
     }
     Storage storage = new Storage(hadoop);

@@ -148,7 +148,7 @@ class GenerateJobTest {
     try (LoadedModel loaded =
         LoadedModel.open(
             checkpoint, Optional.empty(), ModelContext.OWN, "cpu", 1, new Configuration())) {
-      Llama2c.write(model, new Configuration(), loaded.checkpoint());
+      Llama2c.write(model, new Configuration(), loaded.checkpoint(), false);
     }
 
     for (String prompt : List.of("the sky", "天空 🚚", "")) {

@@ -29,11 +29,11 @@ import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.assertj.core.data.Offset;
 import org.bytedeco.javacpp.FloatPointer;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Both engines compute what Hugging Face's transformers computed with the same files. */
 class GoldenTest {
@@ -156,12 +156,13 @@ class GoldenTest {
   }
 
   /** The test writes the file by the format's definition, not with our exporter. */
-  @Test
-  void aLlama2cFileInMetasRotaryOrderComputesTheSameLogits(@TempDir Path folder)
+  @ParameterizedTest(name = "version {0}")
+  @ValueSource(ints = {0, 1})
+  void aLlama2cFileInMetasRotaryOrderComputesTheSameLogits(int version, @TempDir Path folder)
       throws IOException {
     try (Golden golden = Golden.open("tied")) {
       Path file = folder.resolve("model.bin");
-      Files.write(file, metaFile(golden));
+      Files.write(file, version == 0 ? metaFile(golden) : versionOneFile(golden));
       try (Checkpoint model = Llama2c.read(file.toString(), new Configuration());
           LlamaEngine engine = new CpuEngine(model.config(), 1)) {
         assertThat(model.config()).isEqualTo(golden.config());
@@ -175,40 +176,66 @@ class GoldenTest {
     }
   }
 
-  /** Header; embedding, norms, wq, wk, wv, wo, norms, gate, down, up, each for all layers. */
+  /** Seven numbers; embedding, norms, wq, wk, wv, wo, norms, gate, down, up, for all layers. */
   private static byte[] metaFile(Golden golden) {
     LlamaConfig c = golden.config();
     ByteBuffer out = ByteBuffer.allocate(1 << 17).order(ByteOrder.LITTLE_ENDIAN);
-    out.putInt(c.hiddenSize()).putInt(c.intermediateSize()).putInt(c.layerCount());
-    out.putInt(c.headCount()).putInt(c.kvHeadCount()).putInt(c.vocabSize());
-    out.putInt(c.contextLength());
-    Map<String, float[]> tensors = new HashMap<>();
-    float[] flat = floats(golden.model());
-    for (HuggingFaceWeights.Slice s : HuggingFaceWeights.slices(new ParameterLayout(c))) {
-      int from = (int) s.offset();
-      tensors.put(s.name(), Arrays.copyOfRange(flat, from, from + (int) s.length()));
-    }
+    putShape(out, c);
+    Map<String, float[]> tensors = tensors(golden);
     put(out, tensors.get("model.embed_tokens.weight"));
-    for (String kind :
-        List.of(
-            "input_layernorm",
-            "self_attn.q_proj",
-            "self_attn.k_proj",
-            "self_attn.v_proj",
-            "self_attn.o_proj",
-            "post_attention_layernorm",
-            "mlp.gate_proj",
-            "mlp.down_proj",
-            "mlp.up_proj")) {
-      for (int l = 0; l < c.layerCount(); l++) {
-        float[] tensor = tensors.get("model.layers." + l + "." + kind + ".weight");
-        boolean rotary = kind.endsWith("q_proj") || kind.endsWith("k_proj");
-        put(out, rotary ? toMeta(tensor, c.headDim(), c.hiddenSize()) : tensor);
-      }
-    }
+    putKinds(out, c, tensors, "input_layernorm");
+    putKinds(out, c, tensors, "q_proj", "k_proj", "v_proj", "o_proj");
+    putKinds(out, c, tensors, "post_attention_layernorm", "gate_proj", "down_proj", "up_proj");
     put(out, tensors.get("model.norm.weight"));
     put(out, new float[c.contextLength() * c.headDim()]);
     return Arrays.copyOf(out.array(), out.position());
+  }
+
+  /** 256 bytes with magic and version; all gains, then embedding and matrices; no tables. */
+  private static byte[] versionOneFile(Golden golden) {
+    LlamaConfig c = golden.config();
+    ByteBuffer out = ByteBuffer.allocate(1 << 17).order(ByteOrder.LITTLE_ENDIAN);
+    out.putInt(0x616b3432).putInt(1);
+    putShape(out, c);
+    out.put((byte) 1).position(256);
+    Map<String, float[]> tensors = tensors(golden);
+    putKinds(out, c, tensors, "input_layernorm", "post_attention_layernorm");
+    put(out, tensors.get("model.norm.weight"));
+    put(out, tensors.get("model.embed_tokens.weight"));
+    putKinds(out, c, tensors, "q_proj", "k_proj", "v_proj", "o_proj");
+    putKinds(out, c, tensors, "gate_proj", "down_proj", "up_proj");
+    return Arrays.copyOf(out.array(), out.position());
+  }
+
+  private static void putShape(ByteBuffer out, LlamaConfig c) {
+    out.putInt(c.hiddenSize()).putInt(c.intermediateSize()).putInt(c.layerCount());
+    out.putInt(c.headCount()).putInt(c.kvHeadCount()).putInt(c.vocabSize());
+    out.putInt(c.contextLength());
+  }
+
+  /** By Hugging Face's names. */
+  private static Map<String, float[]> tensors(Golden golden) {
+    Map<String, float[]> tensors = new HashMap<>();
+    float[] flat = floats(golden.model());
+    for (HuggingFaceWeights.Slice s :
+        HuggingFaceWeights.slices(new ParameterLayout(golden.config()))) {
+      int from = (int) s.offset();
+      tensors.put(s.name(), Arrays.copyOfRange(flat, from, from + (int) s.length()));
+    }
+    return tensors;
+  }
+
+  private static void putKinds(
+      ByteBuffer out, LlamaConfig c, Map<String, float[]> tensors, String... kinds) {
+    for (String kind : kinds) {
+      String part =
+          kind.endsWith("norm") ? "" : kind.matches("[qkvo]_proj") ? "self_attn." : "mlp.";
+      for (int l = 0; l < c.layerCount(); l++) {
+        float[] tensor = tensors.get("model.layers." + l + "." + part + kind + ".weight");
+        boolean rotary = kind.equals("q_proj") || kind.equals("k_proj");
+        put(out, rotary ? toMeta(tensor, c.headDim(), c.hiddenSize()) : tensor);
+      }
+    }
   }
 
   /** {@code view(heads, 2, headDim / 2, in).transpose(1, 2)}, element by element. */

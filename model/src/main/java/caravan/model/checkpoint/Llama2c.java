@@ -2,10 +2,8 @@ package caravan.model.checkpoint;
 
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
-import caravan.model.ParameterLayout.Tensor;
 import caravan.model.RopeScaling;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -16,30 +14,62 @@ import org.apache.hadoop.fs.Path;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
- * llama2.c's version 0 model files: seven little-endian int32 (dim, hidden_dim, n_layers, n_heads,
- * n_kv_heads, vocab_size, max_seq_len; a negative vocab_size means that the head is not the
- * embedding), then floats, each kind of tensor for all layers together.
+ * llama2.c's model files, little endian. Seven int32 tell the shape: dim, hidden_dim, n_layers,
+ * n_heads, n_kv_heads, vocab_size, max_seq_len.
  *
- * <p>Queries and keys lie in Meta's rotary order there (components 2i and 2i + 1 of a head are a
- * pair), ours in Hugging Face's (i and i + headDim/2): their rows are permuted on the way.
+ * <ul>
+ *   <li>Version 0 starts with them (a negative vocab_size means that the head is not the
+ *       embedding); floats follow.
+ *   <li>Versions 1 and 2 have a header of 256 bytes: a magic number, the version, the seven, a byte
+ *       that is 1 where the head is the embedding, and in version 2 the int32 group size. Floats
+ *       follow in version 1; in version 2 gains are floats, and each matrix is int8 with a float
+ *       scale per group.
+ * </ul>
+ *
+ * <p>Queries and keys lie in Meta's rotary order there: see {@link RotaryRows}.
  */
 public final class Llama2c {
-  private static final int HEADER_BYTES = 7 * Integer.BYTES;
+  static final int MAGIC = 0x616b3432;
+  private static final int SHAPE_BYTES = 7 * Integer.BYTES;
+  private static final int HEADER_BYTES = 256;
+  private static final int GROUP = 64;
 
   /** The format does not carry these two: llama2.c has them as constants. */
-  private static final double ROPE_THETA = 10000;
+  static final double ROPE_THETA = 10000;
 
   private static final double NORM_EPS = 1e-5;
 
   /** BOS and EOS of llama2.c's tokenizers. */
   public static final SpecialTokens SPECIAL_TOKENS = SpecialTokens.of(1, 2);
 
+  /**
+   * What a file's first bytes say.
+   *
+   * @param group elements that share a scale; 0 where weights are floats
+   * @param bytes of the header
+   */
+  record Header(LlamaConfig config, int version, int group, int bytes) {
+    long fileBytes() {
+      ParameterLayout layout = new ParameterLayout(config);
+      if (version == 0) {
+        long tables = (long) config.contextLength() * config.headDim();
+        return bytes + Float.BYTES * (layout.length() + tables);
+      }
+      if (version == 1) {
+        return bytes + Float.BYTES * layout.length();
+      }
+      long gains = (2L * config.layerCount() + 1) * config.hiddenSize();
+      long matrices = layout.length() - gains;
+      return bytes + Float.BYTES * (gains + matrices / group) + matrices;
+    }
+  }
+
   private Llama2c() {}
 
   /**
-   * Reads a model.
+   * Reads a model of version 0, 1 or 2.
    *
-   * @throws IllegalArgumentException when the file is not version 0 or its size does not fit its
+   * @throws IllegalArgumentException when the file is of none of them or its size does not fit its
    *     header
    */
   public static Checkpoint read(String path, Configuration hadoop) {
@@ -47,112 +77,150 @@ public final class Llama2c {
     String file = new Path(path).getName();
     long size = directory.size(file);
     try (FSDataInputStream in = directory.open(file)) {
-      LlamaConfig config = config(path, in, size);
-      ParameterLayout layout = new ParameterLayout(config);
-      FloatPointer parameters = new FloatPointer(layout.length());
+      Header header = header(path, in, size);
+      FloatPointer parameters = new FloatPointer(new ParameterLayout(header.config).length());
       try {
-        eachPiece(layout, new FileReader(in, parameters));
+        new Llama2cTensors(header).read(in, parameters);
       } catch (IOException | RuntimeException e) {
         parameters.close();
         throw e;
       }
-      return Checkpoint.ofModel(config, SPECIAL_TOKENS, parameters, Map.of());
+      return Checkpoint.ofModel(header.config, SPECIAL_TOKENS, parameters, Map.of());
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + path + ": " + e.getMessage(), e);
     }
   }
 
-  private static LlamaConfig config(String path, FSDataInputStream in, long size)
-      throws IOException {
-    if (size < HEADER_BYTES) {
+  private static Header header(String path, FSDataInputStream in, long size) throws IOException {
+    if (size < SHAPE_BYTES) {
       throw new IllegalArgumentException(
           path + ": " + size + " bytes, too short for a llama2.c model");
     }
-    ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    in.readFully(header.array());
-    int dim = header.getInt();
-    if (dim == 0x616b3432) {
-      throw new IllegalArgumentException(
-          path + ": version " + header.getInt() + " of llama2.c's format, wanted version 0");
-    }
-    int hiddenDim = header.getInt();
-    int layers = header.getInt();
-    int heads = header.getInt();
-    int kvHeads = header.getInt();
-    int vocab = header.getInt();
-    int context = header.getInt();
-    LlamaConfig config;
+    byte[] bytes = new byte[(int) Math.min(size, HEADER_BYTES)];
+    in.readFully(0, bytes);
+    ByteBuffer start = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    Header header;
     try {
-      if (heads < 1 || dim % heads != 0) {
-        throw new IllegalArgumentException("dim " + dim + " does not divide by n_heads " + heads);
-      }
-      config =
-          new LlamaConfig(
-              dim,
-              hiddenDim,
-              layers,
-              heads,
-              kvHeads,
-              dim / heads,
-              Math.abs(vocab),
-              context,
-              ROPE_THETA,
-              NORM_EPS,
-              vocab > 0);
+      header = start.getInt(0) == MAGIC ? versioned(start) : versionZero(start);
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(
-          path + ": not a llama2.c version 0 model: " + e.getMessage(), e);
+      throw new IllegalArgumentException(path + ": not a llama2.c model: " + e.getMessage(), e);
     }
-    long wanted = HEADER_BYTES + Float.BYTES * (floats(config));
-    if (size != wanted) {
+    if (size != header.fileBytes()) {
       throw new IllegalArgumentException(
-          path
-              + ": "
-              + size
-              + " bytes, its header "
-              + config
-              + " wants "
-              + wanted
-              + ": truncated, or not a llama2.c version 0 model");
+          "%s: %d bytes, its header (version %d) %s wants %d: truncated, or not a llama2.c model"
+              .formatted(path, size, header.version, header.config, header.fileBytes()));
     }
-    return config;
+    in.seek(header.bytes);
+    return header;
   }
 
-  private static long floats(LlamaConfig config) {
-    return new ParameterLayout(config).length() + (long) config.contextLength() * config.headDim();
+  private static Header versionZero(ByteBuffer start) {
+    LlamaConfig config = shape(start, start.getInt(5 * Integer.BYTES) > 0);
+    return new Header(config, 0, 0, SHAPE_BYTES);
+  }
+
+  private static Header versioned(ByteBuffer start) {
+    start.getInt();
+    int version = start.getInt();
+    if (version != 1 && version != 2) {
+      throw new IllegalArgumentException("version " + version + " of the format, wanted 0, 1 or 2");
+    }
+    if (start.capacity() < HEADER_BYTES) {
+      throw new IllegalArgumentException("a header of " + start.capacity() + " bytes, wanted 256");
+    }
+    LlamaConfig config = shape(start, start.get(9 * Integer.BYTES) == 1);
+    int group = version == 2 ? start.getInt(9 * Integer.BYTES + 1) : 0;
+    if (version == 2 && (group < 1 || config.hiddenSize() % group != 0)) {
+      throw new IllegalArgumentException(
+          "group_size " + group + ", wanted a divisor of dim " + config.hiddenSize());
+    }
+    return new Header(config, version, group, HEADER_BYTES);
+  }
+
+  private static LlamaConfig shape(ByteBuffer from, boolean tied) {
+    int dim = from.getInt();
+    int hiddenDim = from.getInt();
+    int layers = from.getInt();
+    int heads = from.getInt();
+    int kvHeads = from.getInt();
+    int vocab = Math.abs(from.getInt());
+    int context = from.getInt();
+    if (heads < 1 || dim % heads != 0) {
+      throw new IllegalArgumentException("dim " + dim + " does not divide by n_heads " + heads);
+    }
+    return new LlamaConfig(
+        dim,
+        hiddenDim,
+        layers,
+        heads,
+        kvHeads,
+        dim / heads,
+        vocab,
+        context,
+        ROPE_THETA,
+        NORM_EPS,
+        tied);
   }
 
   /**
-   * Writes a model.
+   * Writes a model as version 0, or quantized as version 2.
    *
    * @throws IllegalArgumentException when the format cannot carry it
    */
-  public static void write(String path, Configuration hadoop, Checkpoint checkpoint) {
+  public static void write(
+      String path, Configuration hadoop, Checkpoint checkpoint, boolean quantized) {
     LlamaConfig config = checkpoint.config();
     refuse("rope-theta", config.ropeTheta(), ROPE_THETA);
     refuse("rms-norm-eps", config.normEps(), NORM_EPS);
+    refuse("head-dim", config.headDim(), (double) config.hiddenSize() / config.headCount());
     if (config.ropeScaling().type() != RopeScaling.Type.NONE) {
       throw new IllegalArgumentException(
           "model.rope-scaling: got "
               + config.ropeScaling()
               + ", but llama2.c's format carries none; export to Hugging Face's instead");
     }
-    refuse("head-dim", config.headDim(), (double) config.hiddenSize() / config.headCount());
+    Header header =
+        quantized
+            ? new Header(config, 2, group(config), HEADER_BYTES)
+            : new Header(config, 0, 0, SHAPE_BYTES);
     Directory.holding(path, hadoop)
         .write(
             new Path(path).getName(),
             out -> {
-              ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-              header.putInt(config.hiddenSize()).putInt(config.intermediateSize());
-              header.putInt(config.layerCount()).putInt(config.headCount());
-              header.putInt(config.kvHeadCount());
-              header.putInt(config.tiedEmbeddings() ? config.vocabSize() : -config.vocabSize());
-              header.putInt(config.contextLength());
-              out.write(header.array());
-              eachPiece(
-                  new ParameterLayout(config),
-                  new FileWriter(out, checkpoint.parameters(), config));
+              out.write(bytes(header));
+              new Llama2cTensors(header).write(out, checkpoint.parameters());
             });
+  }
+
+  /** 64, halved until it divides the width, as llama2.c's export does. */
+  private static int group(LlamaConfig config) {
+    int group = GROUP;
+    while (config.hiddenSize() % group != 0) {
+      group /= 2;
+    }
+    if (config.intermediateSize() % group != 0) {
+      throw new IllegalArgumentException(
+          "model.intermediate-size: got %d, but llama2.c's version 2 packs groups of %d; export with export.weights=f32"
+              .formatted(config.intermediateSize(), group));
+    }
+    return group;
+  }
+
+  private static byte[] bytes(Header header) {
+    LlamaConfig config = header.config;
+    ByteBuffer bytes = ByteBuffer.allocate(header.bytes).order(ByteOrder.LITTLE_ENDIAN);
+    if (header.version > 0) {
+      bytes.putInt(MAGIC).putInt(header.version);
+    }
+    boolean negative = header.version == 0 && !config.tiedEmbeddings();
+    bytes.putInt(config.hiddenSize()).putInt(config.intermediateSize());
+    bytes.putInt(config.layerCount()).putInt(config.headCount()).putInt(config.kvHeadCount());
+    bytes.putInt(negative ? -config.vocabSize() : config.vocabSize());
+    bytes.putInt(config.contextLength());
+    if (header.version > 0) {
+      bytes.put((byte) (config.tiedEmbeddings() ? 1 : 0)).putInt(header.group);
+    }
+    return bytes.array();
   }
 
   private static void refuse(String key, double got, double wanted) {
@@ -165,127 +233,6 @@ public final class Llama2c {
               + ", but llama2.c's format can only carry "
               + wanted
               + "; export to Hugging Face's instead");
-    }
-  }
-
-  /** What is done with each stretch of the file, in the file's order. */
-  private interface Pieces {
-    /** {@code rows × cols} floats of the tensor from its row {@code first} on. */
-    void rows(Tensor tensor, int first, int rows) throws IOException;
-
-    /** As {@link #rows}, with each head's rows in the other rotary order. */
-    void rotaryRows(Tensor tensor, int first, int heads, int headDim) throws IOException;
-
-    /** Cosines and sines that llama2.c once read and now skips. */
-    void rotaryTables(LlamaConfig config) throws IOException;
-  }
-
-  private static void eachPiece(ParameterLayout layout, Pieces pieces) throws IOException {
-    LlamaConfig c = layout.config();
-    int layers = c.layerCount();
-    int inter = c.intermediateSize();
-    pieces.rows(layout.embedding(), 0, c.vocabSize());
-    for (int l = 0; l < layers; l++) {
-      pieces.rows(layout.block(l).attentionNorm(), 0, 1);
-    }
-    for (int l = 0; l < layers; l++) {
-      pieces.rotaryRows(layout.block(l).qkv(), 0, c.headCount(), c.headDim());
-    }
-    for (int l = 0; l < layers; l++) {
-      pieces.rotaryRows(layout.block(l).qkv(), c.queryDim(), c.kvHeadCount(), c.headDim());
-    }
-    for (int l = 0; l < layers; l++) {
-      pieces.rows(layout.block(l).qkv(), c.queryDim() + c.kvDim(), c.kvDim());
-    }
-    for (int l = 0; l < layers; l++) {
-      pieces.rows(layout.block(l).attentionOutput(), 0, c.hiddenSize());
-    }
-    for (int l = 0; l < layers; l++) {
-      pieces.rows(layout.block(l).mlpNorm(), 0, 1);
-    }
-    for (int l = 0; l < layers; l++) {
-      pieces.rows(layout.block(l).gateUp(), 0, inter);
-    }
-    for (int l = 0; l < layers; l++) {
-      pieces.rows(layout.block(l).down(), 0, c.hiddenSize());
-    }
-    for (int l = 0; l < layers; l++) {
-      pieces.rows(layout.block(l).gateUp(), inter, inter);
-    }
-    pieces.rows(layout.finalNorm(), 0, 1);
-    pieces.rotaryTables(c);
-    if (!c.tiedEmbeddings()) {
-      pieces.rows(layout.head(), 0, c.vocabSize());
-    }
-  }
-
-  /** Row of a head in Hugging Face's order that Meta's order has at {@code row}. */
-  private static int rotaryRow(int row, int headDim) {
-    return row / 2 + row % 2 * (headDim / 2);
-  }
-
-  private record FileReader(FSDataInputStream in, FloatPointer parameters) implements Pieces {
-    @Override
-    public void rows(Tensor tensor, int first, int rows) throws IOException {
-      for (int r = first; r < first + rows; r++) {
-        row(tensor, r);
-      }
-    }
-
-    @Override
-    public void rotaryRows(Tensor tensor, int first, int heads, int headDim) throws IOException {
-      for (int head = 0; head < heads; head++) {
-        for (int r = 0; r < headDim; r++) {
-          row(tensor, first + head * headDim + rotaryRow(r, headDim));
-        }
-      }
-    }
-
-    @Override
-    public void rotaryTables(LlamaConfig config) throws IOException {
-      in.seek(in.getPos() + (long) Float.BYTES * config.contextLength() * config.headDim());
-    }
-
-    private void row(Tensor tensor, int row) throws IOException {
-      byte[] bytes = new byte[tensor.cols() * Float.BYTES];
-      in.readFully(bytes);
-      float[] floats = new float[tensor.cols()];
-      ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(floats);
-      Floats.put(parameters, tensor.offset() + (long) row * tensor.cols(), floats, floats.length);
-    }
-  }
-
-  private record FileWriter(OutputStream out, FloatPointer parameters, LlamaConfig config)
-      implements Pieces {
-    @Override
-    public void rows(Tensor tensor, int first, int rows) throws IOException {
-      long cols = tensor.cols();
-      Floats.write(out, parameters, tensor.offset() + first * cols, rows * cols);
-    }
-
-    @Override
-    public void rotaryRows(Tensor tensor, int first, int heads, int headDim) throws IOException {
-      for (int head = 0; head < heads; head++) {
-        for (int r = 0; r < headDim; r++) {
-          rows(tensor, first + head * headDim + rotaryRow(r, headDim), 1);
-        }
-      }
-    }
-
-    @Override
-    public void rotaryTables(LlamaConfig c) throws IOException {
-      int half = c.headDim() / 2;
-      float[] tables = new float[2 * c.contextLength() * half];
-      for (int t = 0; t < c.contextLength(); t++) {
-        for (int i = 0; i < half; i++) {
-          double angle = t * Math.pow(ROPE_THETA, -2.0 * i / c.headDim());
-          tables[t * half + i] = (float) Math.cos(angle);
-          tables[(c.contextLength() + t) * half + i] = (float) Math.sin(angle);
-        }
-      }
-      try (FloatPointer floats = new FloatPointer(tables)) {
-        Floats.write(out, floats, 0, tables.length);
-      }
     }
   }
 }

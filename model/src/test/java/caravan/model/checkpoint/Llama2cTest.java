@@ -91,7 +91,7 @@ class Llama2cTest {
     for (boolean tied : new boolean[] {true, false}) {
       LlamaConfig config = new LlamaConfig(24, 20, 2, 4, 2, 6, 17, 32, 10000, 1e-5, tied);
       try (Checkpoint model = TinyLlama.checkpoint(config, 3)) {
-        Llama2c.write(file.toString(), hadoop, model);
+        Llama2c.write(file.toString(), hadoop, model, false);
         try (Checkpoint read = Llama2c.read(file.toString(), hadoop)) {
           assertThat(read.config()).isEqualTo(config);
           assertThat(TinyLlama.floats(read.parameters(), config))
@@ -102,14 +102,72 @@ class Llama2cTest {
   }
 
   @Test
+  void aQuantizedModelReadsBackWithinHalfAStepAndHoldsItsScalesBehindEachTensor()
+      throws IOException {
+    for (boolean tied : new boolean[] {true, false}) {
+      LlamaConfig config = new LlamaConfig(32, 96, 2, 4, 2, 8, 17, 32, 10000, 1e-5, tied);
+      try (Checkpoint model = TinyLlama.checkpoint(config, 3)) {
+        Llama2c.write(file.toString(), hadoop, model, true);
+        float[] wanted = TinyLlama.floats(model.parameters(), config);
+        ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
+        assertThat(bytes.get(36)).isEqualTo((byte) (tied ? 1 : 0));
+        assertThat(bytes.getInt(37)).as("64, halved until it divides the width").isEqualTo(32);
+        assertFirstGroupOfTheEmbedding(bytes, config, wanted);
+        try (Checkpoint read = Llama2c.read(file.toString(), hadoop)) {
+          assertThat(read.config()).isEqualTo(config);
+          float[] got = TinyLlama.floats(read.parameters(), config);
+          for (ParameterLayout.Tensor tensor : new ParameterLayout(config).tensors()) {
+            assertWithinHalfAStep(tensor, got, wanted);
+          }
+        }
+      }
+    }
+  }
+
+  /** Behind the 256 bytes of the header and the gains: int8 elements, then a float per 32. */
+  private static void assertFirstGroupOfTheEmbedding(
+      ByteBuffer bytes, LlamaConfig config, float[] wanted) {
+    int start = 256 + Float.BYTES * 5 * 32;
+    float scale = bytes.getFloat(start + 17 * 32);
+    float largest = 0;
+    for (int i = 0; i < 32; i++) {
+      assertThat(bytes.get(start + i)).isEqualTo((byte) Math.rint(wanted[i] / scale));
+      largest = Math.max(largest, Math.abs(wanted[i]));
+    }
+    assertThat(scale).isEqualTo(largest / 127);
+  }
+
+  private static void assertWithinHalfAStep(
+      ParameterLayout.Tensor tensor, float[] got, float[] wanted) {
+    int offset = (int) tensor.offset();
+    for (int row = 0; row < tensor.rows(); row++) {
+      for (int group = 0; group < tensor.cols(); group += 32) {
+        float largest = 0;
+        for (int i = 0; i < 32; i++) {
+          largest = Math.max(largest, Math.abs(wanted[offset + row * tensor.cols() + group + i]));
+        }
+        float error = tensor.isNorm() ? 0 : largest / 254 * 1.001f;
+        for (int i = 0; i < 32; i++) {
+          int at = offset + row * tensor.cols() + group + i;
+          assertThat(Math.abs(got[at] - wanted[at])).isLessThanOrEqualTo(error);
+        }
+      }
+    }
+  }
+
+  @Test
   void whatTheFormatCannotCarryIsRefused() {
     assertThatThrownBy(
-            () -> Llama2c.write(file.toString(), hadoop, TinyLlama.checkpoint(TinyLlama.UNTIED, 1)))
+            () ->
+                Llama2c.write(
+                    file.toString(), hadoop, TinyLlama.checkpoint(TinyLlama.UNTIED, 1), false))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(
             "model.rope-theta: got 500000.0, but llama2.c's format can only carry 10000.0");
     assertThatThrownBy(
-            () -> Llama2c.write(file.toString(), hadoop, TinyLlama.checkpoint(TinyLlama.TIED, 1)))
+            () ->
+                Llama2c.write(
+                    file.toString(), hadoop, TinyLlama.checkpoint(TinyLlama.TIED, 1), true))
         .hasMessageContaining("model.head-dim: got 6.0, but llama2.c's format can only carry 3.0");
     assertThat(file).doesNotExist();
   }
@@ -119,18 +177,18 @@ class Llama2cTest {
     writeIndexed(TIED, fileFloats(TIED) - 1);
     assertThatThrownBy(() -> Llama2c.read(file.toString(), hadoop))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining(": truncated, or not a llama2.c version 0 model");
+        .hasMessageContaining(": truncated, or not a llama2.c model");
     Files.write(
         file,
         new byte[] {
-          0x32, 0x34, 0x6b, 0x61, 2, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+          0x32, 0x34, 0x6b, 0x61, 3, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
           1, 1
         });
     assertThatThrownBy(() -> Llama2c.read(file.toString(), hadoop))
-        .hasMessageContaining("version 2 of llama2.c's format, wanted version 0");
+        .hasMessageContaining("version 3 of the format, wanted 0, 1 or 2");
     Files.write(file, new byte[28]);
     assertThatThrownBy(() -> Llama2c.read(file.toString(), hadoop))
-        .hasMessageContaining("not a llama2.c version 0 model: dim 0 does not divide by n_heads 0");
+        .hasMessageContaining("not a llama2.c model: dim 0 does not divide by n_heads 0");
     Files.write(file, new byte[5]);
     assertThatThrownBy(() -> Llama2c.read(file.toString(), hadoop))
         .hasMessageContaining("5 bytes, too short for a llama2.c model");

@@ -30,7 +30,11 @@ public record SentencePieceModel(
       this.number = number;
     }
 
-    static PieceType of(long number) {
+    public int number() {
+      return number;
+    }
+
+    public static PieceType of(long number) {
       for (PieceType type : values()) if (type.number == number) return type;
       throw new IllegalArgumentException("piece type " + number + ", known are 1 to 6");
     }

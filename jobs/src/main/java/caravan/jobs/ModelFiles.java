@@ -1,0 +1,41 @@
+package caravan.jobs;
+
+import caravan.model.checkpoint.Checkpoint;
+import caravan.model.checkpoint.Checkpoints;
+import caravan.model.checkpoint.Gguf;
+import caravan.model.checkpoint.Llama2c;
+import org.apache.hadoop.conf.Configuration;
+
+/** Opens a model in any format that is read, with the tokenizer files it brings. */
+final class ModelFiles {
+  static final String GGUF = ".gguf";
+  static final String LLAMA2C = ".bin";
+
+  private ModelFiles() {}
+
+  /**
+   * @param path a GGUF file (.gguf), a llama2.c model (.bin), or whatever {@link Checkpoints#open}
+   *     takes
+   * @throws IllegalArgumentException when there is no such model, or it is damaged or not a Llama
+   */
+  static Checkpoint open(String path, Configuration hadoop) {
+    if (path.endsWith(LLAMA2C)) {
+      return Llama2c.read(path, hadoop);
+    }
+    if (!path.endsWith(GGUF)) {
+      return Checkpoints.open(path, hadoop);
+    }
+    Gguf.Model file = Gguf.read(path, hadoop);
+    Checkpoint model = file.checkpoint();
+    try {
+      return Checkpoint.ofModel(
+          model.config(),
+          model.specialTokens(),
+          model.parameters(),
+          new GgufVocabulary(file.metadata(), path).files());
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
+  }
+}
