@@ -100,6 +100,7 @@ final class GgufVocabulary {
             false,
             bytes,
             List.of(),
+            List.of(),
             specials);
     boolean prefix = !Boolean.FALSE.equals(metadata.get(PREFIX + "add_space_prefix"));
     return new SentencePieceModel(

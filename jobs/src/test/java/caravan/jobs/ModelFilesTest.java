@@ -1,0 +1,163 @@
+package caravan.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import caravan.jobs.CommandLine.Said;
+import caravan.model.ParameterLayout;
+import caravan.model.checkpoint.Checkpoint;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Models as files of other programs, through the commands. */
+class ModelFilesTest {
+  private static final Configuration HADOOP = new Configuration();
+
+  @TempDir private Path folder;
+  private String checkpoint;
+
+  @BeforeEach
+  void write() {
+    checkpoint = TinyModel.write(folder.resolve("model"));
+  }
+
+  private Said export(String output, String... more) {
+    return CommandLine.run(
+        arguments(List.of("export", "checkpoint=" + checkpoint, "output=" + output), more));
+  }
+
+  private static String[] arguments(List<String> first, String... more) {
+    String[] all = first.toArray(new String[first.size() + more.length]);
+    System.arraycopy(more, 0, all, first.size(), more.length);
+    return all;
+  }
+
+  private static String greedy(String model) {
+    Said said =
+        CommandLine.run(
+            "generate",
+            "--json",
+            "checkpoint=" + model,
+            "prompt=the sky 天空 🚚",
+            "max-tokens=8",
+            "temperature=0",
+            "generate.threads=1");
+    assertThat(said.status()).as(said.err()).isZero();
+    return said.out();
+  }
+
+  private static float[] floats(Checkpoint model) {
+    float[] all = new float[(int) new ParameterLayout(model.config()).length()];
+    model.parameters().get(all);
+    return all;
+  }
+
+  @Test
+  void aGgufFileCarriesModelAndVocabularyThereAndBack() {
+    String file = folder.resolve("model.gguf").toString();
+    Said exported = export(file);
+    assertThat(exported.status()).as(exported.err()).isZero();
+    assertThat(greedy(file)).isEqualTo(greedy(checkpoint));
+
+    String back = folder.resolve("back").toString();
+    assertThat(CommandLine.run("import", "input=" + file, "output=" + back).status()).isZero();
+    try (Checkpoint before = ModelFiles.open(checkpoint, HADOOP);
+        Checkpoint after = ModelFiles.open(back, HADOOP)) {
+      assertThat(after.config()).isEqualTo(before.config());
+      assertThat(after.specialTokens()).isEqualTo(before.specialTokens());
+      assertThat(floats(after)).isEqualTo(floats(before));
+      assertThat(after.tokenizerFiles()).containsKeys("tokenizer.model", "tokenizer_config.json");
+    }
+    assertThat(greedy(back)).isEqualTo(greedy(checkpoint));
+  }
+
+  @Test
+  void quantizedFilesAreReadBack() {
+    String gguf = folder.resolve("model.gguf").toString();
+    String llama2c = folder.resolve("model.bin").toString();
+    for (String file : List.of(gguf, llama2c)) {
+      assertThat(export(file, "export.weights=q8_0").status()).isZero();
+      try (Checkpoint before = ModelFiles.open(checkpoint, HADOOP);
+          Checkpoint after = ModelFiles.open(file, HADOOP)) {
+        float[] wanted = floats(before);
+        float[] got = floats(after);
+        double worst = 0;
+        for (int i = 0; i < wanted.length; i++) {
+          worst = Math.max(worst, Math.abs(wanted[i] - got[i]));
+        }
+        assertThat(worst).isBetween(1e-6, 0.25 / 254);
+      }
+    }
+  }
+
+  @Test
+  void weightsThatAFormatDoesNotHaveAreRefused() {
+    Said llama2c = export(folder.resolve("m.bin").toString(), "export.weights=f16");
+    assertThat(llama2c.status()).isEqualTo(2);
+    assertThat(llama2c.err())
+        .contains("export.weights: got f16, wanted f32 (version 0) or q8_0 (version 2)");
+    Said huggingFace = export(folder.resolve("m").toString(), "export.weights=q8_0");
+    assertThat(huggingFace.err()).contains("export.weights: got q8_0, wanted f32 for a Hugging");
+    Said unknown = export(folder.resolve("m.gguf").toString(), "export.weights=q4_0");
+    assertThat(unknown.status()).isEqualTo(2);
+    assertThat(unknown.err())
+        .contains("export.weights: got \"q4_0\", wanted one of f32, f16, q8_0");
+  }
+
+  @Test
+  void aModelWithoutVocabularyCannotBecomeGguf() {
+    checkpoint = TinyModel.write(folder.resolve("bare"), TinyModel.config(), Map.of());
+    Said said = export(folder.resolve("m.gguf").toString());
+    assertThat(said.status()).isEqualTo(2);
+    assertThat(said.err()).contains("no tokenizer.model in it", "import the model with tokenizer=");
+  }
+
+  /** llama.cpp's keys of a gpt2 vocabulary, as SmolLM2's file has them. */
+  @Test
+  void aByteLevelVocabularyBecomesATokenizerJson() throws IOException {
+    Map<String, Object> metadata =
+        Map.of(
+            "tokenizer.ggml.model",
+            "gpt2",
+            "tokenizer.ggml.pre",
+            "smollm",
+            "tokenizer.ggml.tokens",
+            List.of("<|endoftext|>", "a", "b", "ab", "Ġ"),
+            "tokenizer.ggml.token_type",
+            List.of(3L, 1L, 1L, 1L, 1L),
+            "tokenizer.ggml.merges",
+            List.of("a b"),
+            "tokenizer.ggml.bos_token_id",
+            0L);
+    Map<String, byte[]> files = new GgufVocabulary(metadata, "x.gguf").files();
+    JsonNode json = new ObjectMapper().readTree(files.get("tokenizer.json"));
+    assertThat(json.at("/model/vocab/ab").asInt()).isEqualTo(3);
+    assertThat(json.at("/model/merges/0").asText()).isEqualTo("a b");
+    assertThat(json.at("/added_tokens").size()).isEqualTo(1);
+    assertThat(json.at("/added_tokens/0/content").asText()).isEqualTo("<|endoftext|>");
+    assertThat(json.at("/pre_tokenizer/pretokenizers/0/individual_digits").asBoolean()).isTrue();
+    assertThat(new ObjectMapper().readTree(files.get("tokenizer_config.json")).get("bos_token"))
+        .hasToString("\"<|endoftext|>\"");
+  }
+
+  @Test
+  void aTruncatedFileIsRefusedWithOneParagraph() throws IOException {
+    Path file = folder.resolve("model.gguf");
+    export(file.toString());
+    byte[] whole = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(whole, whole.length / 2));
+    Said said = CommandLine.run("import", "input=" + file, "output=" + folder.resolve("o"));
+    assertThat(said.status()).isEqualTo(2);
+    assertThat(said.err()).contains("truncated; copy or download it again").doesNotContain("\tat ");
+    assertThat(folder.resolve("o")).doesNotExist();
+  }
+}
