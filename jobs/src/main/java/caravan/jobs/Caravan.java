@@ -27,6 +27,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       DecontaminateJob.class,
       FindJob.class,
       TrainTokenizerJob.class,
+      ExtendTokenizerJob.class,
       TokenizeJob.class,
       PretrainJob.class,
       SftJob.class,

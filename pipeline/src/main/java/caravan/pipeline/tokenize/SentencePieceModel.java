@@ -86,7 +86,26 @@ public record SentencePieceModel(
       boolean byteFallback,
       List<String> controlSymbols,
       List<String> userDefinedSymbols,
-      Specials specials) {}
+      Specials specials) {
+    /** The same for more pieces, some of them perhaps longer. */
+    TrainerSpec extended(int pieces, int longestPiece) {
+      return new TrainerSpec(
+          modelType,
+          pieces,
+          characterCoverage,
+          Math.max(maxPieceLength, longestPiece),
+          splitByUnicodeScript,
+          splitByWhitespace,
+          splitByNumber,
+          splitDigits,
+          allowWhitespaceOnlyPieces,
+          whitespaceAsSuffix,
+          byteFallback,
+          controlSymbols,
+          userDefinedSymbols,
+          specials);
+    }
+  }
 
   /** The algorithm, in the order of its numbers in the file (from 1). */
   public enum ModelType {

@@ -5,6 +5,7 @@ import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -92,15 +93,13 @@ public final class TrainTokenizerStage {
   /** Learns the vocabulary, writes it and commits it. */
   public Manifest write(Inputs inputs, Dataset<Row> documents, String output) {
     Path directory = storage.qualify(new Path(output));
-    refuseForeignDirectory(directory);
+    refuseForeignDirectory(conf, directory);
     TokenizerTrainer.Trained trained =
         new TokenizerTrainer(config, seed, maxBrokenFraction).train(inputs, documents);
     SentencePieceModel model = trained.model();
     storage.delete(new Path(directory, Manifest.FILE_NAME));
-    storage.writeAtomically(new Path(directory, MODEL_FILE), model.toBytes());
-    storage.writeAtomically(new Path(directory, VOCAB_FILE), vocabulary(model));
-    storage.writeAtomically(
-        new Path(directory, CONFIG_FILE), Json.bytes(model.transformersConfig()));
+    files(model)
+        .forEach((name, bytes) -> storage.writeAtomically(new Path(directory, name), bytes));
     Manifest manifest = manifest(inputs, directory, trained);
     manifest.write(conf, directory);
     return manifest;
@@ -126,7 +125,16 @@ public final class TrainTokenizerStage {
         Map.of());
   }
 
-  private void refuseForeignDirectory(Path directory) {
+  /** What a vocabulary is written as, by file name; the model first. */
+  static Map<String, byte[]> files(SentencePieceModel model) {
+    Map<String, byte[]> files = new LinkedHashMap<>();
+    files.put(MODEL_FILE, model.toBytes());
+    files.put(VOCAB_FILE, vocabulary(model));
+    files.put(CONFIG_FILE, Json.bytes(model.transformersConfig()));
+    return files;
+  }
+
+  static void refuseForeignDirectory(Configuration conf, Path directory) {
     Manifest.find(conf, directory)
         .filter(manifest -> !manifest.kind().equals(Manifest.TOKENIZER))
         .ifPresent(
