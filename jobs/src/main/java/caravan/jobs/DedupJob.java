@@ -3,10 +3,13 @@ package caravan.jobs;
 import caravan.pipeline.StageOutput;
 import caravan.pipeline.StageReport;
 import caravan.pipeline.dedup.DedupConfig;
+import caravan.pipeline.dedup.DedupIndex;
 import caravan.pipeline.dedup.DedupStage;
+import caravan.pipeline.dedup.IndexRun;
 import caravan.pipeline.read.ReadConfig;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 
@@ -15,7 +18,16 @@ import picocli.CommandLine.Command;
     name = "dedup",
     description = "documents → documents: exact and MinHash-LSH near duplicates dropped")
 final class DedupJob extends Job<DedupJob.Config> {
-  record Config(List<String> input, String output, long seed, ReadConfig read, DedupConfig dedup) {}
+  /**
+   * @param index directory of what earlier runs hold; empty for none
+   */
+  record Config(
+      List<String> input,
+      String output,
+      Optional<String> index,
+      long seed,
+      ReadConfig read,
+      DedupConfig dedup) {}
 
   DedupJob() {
     super(Config.class);
@@ -32,14 +44,29 @@ final class DedupJob extends Job<DedupJob.Config> {
   static StageReport run(SparkSession spark, Config config, boolean force) {
     Corpus corpus = Corpus.open(spark, config.input(), config.read());
     StageOutput.Limits limits = new StageOutput.Limits(false, config.read().maxBrokenFraction());
+    StageOutput output = new StageOutput(spark, config.output(), limits);
+    Map<String, Object> settings =
+        Map.of("seed", config.seed(), "read", config.read(), "dedup", config.dedup());
+    Optional<IndexRun> index =
+        config
+            .index()
+            .map(
+                directory ->
+                    DedupIndex.open(
+                            spark.sparkContext().hadoopConfiguration(),
+                            directory,
+                            config.dedup(),
+                            config.seed())
+                        .run(corpus.inputs(), config.output(), settings));
+    boolean isUnprepared = index.isPresent() && !index.get().isPrepared();
     StageOutput.Result result =
-        new StageOutput(spark, config.output(), limits)
-            .run(
-                new DedupStage(config.dedup(), config.seed()),
-                corpus.inputs(),
-                corpus.reader().documents(spark),
-                Map.of("seed", config.seed(), "read", config.read(), "dedup", config.dedup()),
-                force);
+        output.run(
+            new DedupStage(config.dedup(), config.seed(), index),
+            corpus.inputs(),
+            corpus.reader().documents(spark),
+            index.map(IndexRun::config).orElse(settings),
+            force || isUnprepared);
+    index.ifPresent(IndexRun::commit);
     StagePages.dedup(corpus, config.dedup(), result, config.output());
     Summary.print(result, config.output());
     return result.report();

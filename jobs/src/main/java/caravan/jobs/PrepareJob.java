@@ -22,11 +22,13 @@ import picocli.CommandLine.Command;
 final class PrepareJob extends Job<PrepareJob.Config> {
   /**
    * @param tokenizer a tokenizer to use instead of training one
+   * @param index directory of what earlier runs of dedup hold; empty for none
    */
   record Config(
       List<String> input,
       String output,
       Optional<String> tokenizer,
+      Optional<String> index,
       long seed,
       ReadConfig read,
       CleanConfig clean,
@@ -60,7 +62,8 @@ final class PrepareJob extends Job<PrepareJob.Config> {
         spark, new CleanJob.Config(config.input(), clean, config.read(), config.clean()), force);
     DedupJob.run(
         spark,
-        new DedupJob.Config(List.of(clean), dedup, config.seed(), config.read(), config.dedup()),
+        new DedupJob.Config(
+            List.of(clean), dedup, config.index(), config.seed(), config.read(), config.dedup()),
         force);
     String documents =
         config.decontaminate().items().isEmpty()

@@ -13,6 +13,7 @@ package caravan.pipeline.dedup;
  */
 final class BucketWindow {
   private final long[] recent;
+  private final boolean[] recentIsNew;
   private final long[] partners;
   private long bucket;
   private long members;
@@ -22,16 +23,18 @@ final class BucketWindow {
    */
   BucketWindow(int width) {
     recent = new long[width];
+    recentIsNew = new boolean[width];
     partners = new long[width];
   }
 
   /**
    * Takes the next member.
    *
+   * @param isNew whether it is of this run; two that are not were compared earlier
    * @return how many of {@link #partners} it is to be compared with; 0 for a key that the bucket
    *     already holds
    */
-  int accept(long nextBucket, long key) {
+  int accept(long nextBucket, long key, boolean isNew) {
     if (members == 0 || nextBucket != bucket) {
       bucket = nextBucket;
       members = 0;
@@ -41,19 +44,29 @@ final class BucketWindow {
     int count = 0;
     if (members <= recent.length) {
       for (int distance = 1; distance <= members; distance++) {
-        partners[count++] = before(distance);
+        count = propose(distance, isNew, count);
       }
     } else {
       for (int distance = 1; distance <= recent.length; distance *= 2) {
-        partners[count++] = before(distance);
+        count = propose(distance, isNew, count);
       }
     }
-    recent[(int) (members++ % recent.length)] = key;
+    int slot = (int) (members++ % recent.length);
+    recent[slot] = key;
+    recentIsNew[slot] = isNew;
     return count;
   }
 
   long partner(int index) {
     return partners[index];
+  }
+
+  private int propose(int distance, boolean isNew, int count) {
+    if (!isNew && !recentIsNew[(int) ((members - distance) % recent.length)]) {
+      return count;
+    }
+    partners[count] = before(distance);
+    return count + 1;
   }
 
   private long before(int distance) {

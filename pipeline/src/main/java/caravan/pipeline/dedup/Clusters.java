@@ -11,34 +11,47 @@ final class Clusters {
 
   /**
    * @param components (node, root), as {@link ConnectedComponents} gives them
-   * @param texts (key, 0, {@link TextEntry}), sorted
-   * @return the texts of all components: (root, 0, text with key and number of copies), sorted, so
-   *     that the first of each root is the one that stays
+   * @param texts (key, 0, {@link TextEntry}), sorted by {@link Route#RANGE}
+   * @param earlier where the nodes are found that are no texts of this run
+   * @return the texts of all components: (root, age, text with key and number of copies), sorted,
+   *     so that the first of each root is the one that stays; the age is negative for texts of
+   *     earlier runs, the smaller the older
    */
-  static Entries members(Entries components, long count, Entries texts) {
+  static Entries members(Entries components, long count, Entries texts, IndexFiles earlier) {
     return components
         .map(Nodes::new)
-        .sorted(texts.partitionCount(), Route.HASH)
+        .sorted(texts.partitionCount(), Route.RANGE)
         .map(NearDuplicates.Distinct::new)
-        .merge(texts, Members::new)
+        .merge(
+            texts,
+            (nodes, known) -> new Members(nodes, known, earlier.lookup(IndexFile.Kind.TEXTS)))
         .sorted(Entries.partitions(count * 512), Route.HASH);
+  }
+
+  /** Texts of earlier runs that are in a component but do not stand for it: (key, 0). */
+  static Iterator<Entry> passedOver(Iterator<Entry> members) {
+    return new PassedOver(members);
+  }
+
+  static boolean isEarlier(Entry member) {
+    return member.second() < 0;
   }
 
   static long copies(Entry member) {
     return Entry.getLong(member.payload(), member.payload().length - Long.BYTES);
   }
 
-  private static long key(Entry member) {
+  static long key(Entry member) {
     return Entry.getLong(member.payload(), member.payload().length - TAIL_BYTES);
   }
 
-  private static byte[] text(Entry member) {
-    return Arrays.copyOf(member.payload(), member.payload().length - TAIL_BYTES);
+  private static byte[] id(Entry member) {
+    return TextEntry.id(Arrays.copyOf(member.payload(), member.payload().length - TAIL_BYTES));
   }
 
   /**
-   * Pairs of a text that falls and the one it falls to: (a, b, key that falls and the survivor's
-   * id).
+   * Pairs of a text that falls and the one it falls to: (a, b, key that falls and the payload of
+   * its {@link Fall}).
    */
   static Iterator<Entry> fallen(Iterator<Entry> members) {
     return new Fallen(members);
@@ -47,8 +60,8 @@ final class Clusters {
   /**
    * Looks similarities up.
    *
-   * @param known whether to give the pairs whose similarity is known, as (key that falls,
-   *     similarity's bits, survivor's id), or the others as they are
+   * @param known whether to give the pairs whose similarity is known, as {@link Fall}, or the
+   *     others as they are
    */
   static Iterator<Entry> compared(
       Iterator<Entry> fallen, Iterator<Entry> similarities, boolean known) {
@@ -77,10 +90,12 @@ final class Clusters {
   private static final class Members extends Step<Entry> {
     private final Iterator<Entry> nodes;
     private final Cursor texts;
+    private final IndexLookup earlier;
 
-    Members(Iterator<Entry> nodes, Iterator<Entry> texts) {
+    Members(Iterator<Entry> nodes, Iterator<Entry> texts, IndexLookup earlier) {
       this.nodes = nodes;
       this.texts = new Cursor(texts);
+      this.earlier = earlier;
     }
 
     @Override
@@ -89,49 +104,102 @@ final class Clusters {
         return false;
       }
       Entry node = nodes.next();
-      texts.seek(node.first());
+      long key = node.first();
+      texts.seek(key);
+      if (!texts.at(key)) {
+        emit(earlier(node.second(), key));
+        return true;
+      }
       byte[] text = texts.head().payload();
       long copies = 0;
-      for (; texts.at(node.first()); texts.take()) {
+      for (; texts.at(key); texts.take()) {
         copies++;
       }
-      byte[] payload = Arrays.copyOf(text, text.length + TAIL_BYTES);
-      Entry.putLong(payload, text.length, node.first());
-      Entry.putLong(payload, text.length + Long.BYTES, copies);
-      emit(new Entry(node.second(), 0, payload));
+      emit(new Entry(node.second(), 0, payload(text, key, copies)));
       return true;
+    }
+
+    private Entry earlier(long root, long key) {
+      earlier.seek(key);
+      if (!earlier.at(key)) {
+        throw new IllegalStateException("no text has the key " + key);
+      }
+      byte[] text = TextEntry.payload(IndexedText.of(earlier.head()).id());
+      return new Entry(root, Long.MIN_VALUE + earlier.part(), payload(text, key, 1));
+    }
+
+    private static byte[] payload(byte[] text, long key, long copies) {
+      byte[] payload = Arrays.copyOf(text, text.length + TAIL_BYTES);
+      Entry.putLong(payload, text.length, key);
+      Entry.putLong(payload, text.length + Long.BYTES, copies);
+      return payload;
     }
   }
 
-  private static final class Fallen extends Step<Entry> {
+  /** Members, the one that stays first, to those after it. */
+  private abstract static class Followers extends Step<Entry> {
     private final Iterator<Entry> members;
-    private long root;
     private Entry survivor;
-    private byte[] survivorId;
 
-    Fallen(Iterator<Entry> members) {
+    Followers(Iterator<Entry> members) {
       this.members = members;
     }
 
     @Override
-    protected boolean advance() {
+    protected final boolean advance() {
       if (!members.hasNext()) {
         return false;
       }
       Entry member = members.next();
-      if (survivor == null || member.first() != root) {
-        root = member.first();
+      if (survivor == null || member.first() != survivor.first()) {
         survivor = member;
-        survivorId = TextEntry.id(text(member));
-        return true;
+      } else {
+        follow(survivor, member);
+      }
+      return true;
+    }
+
+    abstract void follow(Entry survivor, Entry member);
+  }
+
+  private static final class PassedOver extends Followers {
+    PassedOver(Iterator<Entry> members) {
+      super(members);
+    }
+
+    @Override
+    void follow(Entry survivor, Entry member) {
+      if (isEarlier(member)) {
+        emit(new Entry(key(member), 0));
+      }
+    }
+  }
+
+  private static final class Fallen extends Followers {
+    private Entry last;
+    private byte[] id;
+
+    Fallen(Iterator<Entry> members) {
+      super(members);
+    }
+
+    @Override
+    void follow(Entry survivor, Entry member) {
+      if (isEarlier(member)) {
+        return; // what earlier runs kept stays
+      }
+      if (last != survivor) {
+        last = survivor;
+        id = id(survivor);
       }
       long a = key(survivor);
       long b = key(member);
-      byte[] payload = new byte[Long.BYTES + survivorId.length];
+      int kind = Fall.NEAR + (isEarlier(survivor) ? Fall.EARLIER : 0);
+      byte[] fall = Fall.payload(kind, a, copies(member), copies(survivor), id);
+      byte[] payload = new byte[Long.BYTES + fall.length];
       Entry.putLong(payload, 0, b);
-      System.arraycopy(survivorId, 0, payload, Long.BYTES, survivorId.length);
+      System.arraycopy(fall, 0, payload, Long.BYTES, fall.length);
       emit(new Entry(Math.min(a, b), Math.max(a, b), payload));
-      return true;
     }
   }
 
@@ -155,9 +223,9 @@ final class Clusters {
       Entry similarity = find(pair.first(), pair.second());
       if (known && similarity != null) {
         byte[] payload = pair.payload();
-        byte[] survivor = Arrays.copyOfRange(payload, Long.BYTES, payload.length);
+        byte[] fall = Arrays.copyOfRange(payload, Long.BYTES, payload.length);
         long bits = Entry.getLong(similarity.payload(), 0);
-        emit(new Entry(Entry.getLong(payload, 0), bits, survivor));
+        emit(new Entry(Entry.getLong(payload, 0), bits, fall));
       } else if (!known && similarity == null) {
         emit(pair);
       }

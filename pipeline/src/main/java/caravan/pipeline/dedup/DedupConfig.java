@@ -14,6 +14,8 @@ import java.util.List;
  *     LshBands}
  * @param minimumSimilarity exact Jaccard similarity from which two documents are near duplicates,
  *     above 0 and at most 1
+ * @param minimumSurvivorSimilarity least exact Jaccard similarity of a dropped document to the one
+ *     that stays, 0 to {@code minimumSimilarity}: how far a chain of near duplicates reaches
  * @param bucketWindow a bucket of up to this many members plus one is compared in full, 1 to 10,000
  * @param survivor what decides which document of a cluster stays, most important first
  * @param sourcePriority sources to prefer, most preferred first; a source that is not named comes
@@ -26,6 +28,7 @@ public record DedupConfig(
     int rowsPerBand,
     int diagonalBands,
     double minimumSimilarity,
+    double minimumSurvivorSimilarity,
     int bucketWindow,
     List<Survivor> survivor,
     List<String> sourcePriority,
@@ -56,6 +59,13 @@ public record DedupConfig(
           "dedup.minimum-similarity: got "
               + minimumSimilarity
               + ", wanted a Jaccard similarity above 0 and at most 1, such as 0.7");
+    }
+    if (!(minimumSurvivorSimilarity >= 0 && minimumSurvivorSimilarity <= minimumSimilarity)) {
+      throw new IllegalArgumentException(
+          "dedup.minimum-survivor-similarity: got "
+              + minimumSurvivorSimilarity
+              + ", wanted 0 (no bound) to dedup.minimum-similarity, "
+              + minimumSimilarity);
     }
     survivor = List.copyOf(survivor);
     once("survivor", survivor, "rule");

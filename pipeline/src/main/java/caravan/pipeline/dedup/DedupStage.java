@@ -4,9 +4,12 @@ import caravan.pipeline.ChainedDocuments;
 import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Stage;
 import caravan.pipeline.Tagged;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
@@ -24,7 +27,15 @@ import org.apache.spark.api.java.JavaRDD;
  * as {@code near_duplicate}: the reason says how the document relates to what stayed.
  *
  * <p>The corpus is read three times: for keys, preferences and buckets; the shingles of candidates
- * alone; and to be written. Texts never cross the network; shuffles carry packed {@link Entries}.
+ * alone, beside an index those of all; and to be written. Texts never cross the network; shuffles
+ * carry packed {@link Entries}.
+ *
+ * <p>Beside a {@link DedupIndex} documents are also compared with those of earlier runs, whose
+ * texts are not read again. What an earlier run kept stays; a new document falls if its component
+ * holds an earlier one. So a document stays exactly if it is the best of its component among all
+ * documents up to its own day (as far as the bound on chains and full LSH buckets leave components
+ * whole): the same survivors as one run over everything whose survivor is the earliest, but for
+ * documents that only a later one connects.
  *
  * <p>The result depends on the documents, the configuration and the seed alone, never on
  * partitioning or order.
@@ -33,18 +44,32 @@ public final class DedupStage implements Stage {
   public static final String EXACT_DUPLICATE = "exact_duplicate";
   public static final String NEAR_DUPLICATE = "near_duplicate";
 
+  /** Counts of documents that were compared against, and dropped for, those of earlier runs. */
+  public static final String EARLIER_TEXTS = "earlier_texts";
+
+  public static final String DROPPED_FOR_EARLIER = "documents_dropped_for_earlier";
+
   private final DedupConfig config;
   private final long seed;
   private final NearDuplicates near;
+  private final transient Optional<IndexRun> index;
   private final Map<String, Long> counts = new TreeMap<>();
 
   /**
    * @param seed chooses the MinHash permutations
    */
   public DedupStage(DedupConfig config, long seed) {
+    this(config, seed, Optional.empty());
+  }
+
+  /**
+   * @param index to compare with and to prepare a part for
+   */
+  public DedupStage(DedupConfig config, long seed, Optional<IndexRun> index) {
     this.config = config;
     this.seed = seed;
     this.near = new NearDuplicates(config);
+    this.index = index;
   }
 
   @Override
@@ -72,17 +97,73 @@ public final class DedupStage implements Stage {
   }
 
   private Entries verdicts(JavaRDD<DocumentIterator> documents) {
-    try (Entries texts = texts(documents).cached()) {
+    try (Cache cache = new Cache()) {
+      Entries all = cache.keep(texts(documents));
+      IndexFiles earlier = index.map(IndexRun::earlierFiles).orElse(IndexFiles.NONE);
+      Entries known = earlier.isEmpty() ? null : cache.keep(EarlierTexts.known(all, earlier));
+      Entries texts = known == null ? all : EarlierTexts.fresh(all, known);
       long[] sums = texts.totals(3, 1, (entries, totals) -> countTexts(entries, totals));
-      try (Entries candidates = near.candidates(texts, sums[0]).cached()) {
-        long pairs = candidates.count();
-        counts.put("candidate_pairs", pairs);
-        int partitions = Entries.partitions(pairs * 2 * Entry.HEADER_BYTES);
-        try (Entries edges = edges(candidates, pairs, texts, documents, partitions).cached()) {
-          return verdicts(documents, texts, sums, edges, partitions);
-        }
-      }
+      Entries members = near.members(texts, sums[0]);
+      ShingleSource source =
+          index.isEmpty()
+              ? new ShingleSource.Documents(texts, documents, config.shingleUnits())
+              : indexed(documents, texts, members, sums[0], earlier);
+      Entries fallen = cache.keep(nearDuplicates(texts, members, source, earlier, cache));
+      countNear(fallen, sums);
+      index.ifPresent(run -> prepare(run, texts, fallen, sums[0]));
+      Entries falls = known == null ? fallen : fallen.union(known);
+      index.ifPresent(run -> countEarlier(run, falls));
+      Entries verdicts =
+          all.merge(falls.sorted(all.partitionCount(), Route.RANGE), Verdicts::of)
+              .sorted(documents.getNumPartitions(), Route.DOCUMENT)
+              .cached();
+      verdicts.count(); // computed while what it is made of is still cached
+      return verdicts;
     }
+  }
+
+  /** {@link Fall} of each text that is similar to one that stays. */
+  private Entries nearDuplicates(
+      Entries texts, Entries members, ShingleSource source, IndexFiles earlier, Cache cache) {
+    Entries candidates = cache.keep(near.candidates(members, earlier));
+    long pairs = candidates.count();
+    counts.put("candidate_pairs", pairs);
+    int partitions = Entries.partitions(pairs * 2 * Entry.HEADER_BYTES);
+    double minimum = config.minimumSimilarity();
+    Entries edges =
+        cache.keep(
+            near.similarities(candidates, pairs, source, partitions)
+                .filter(
+                    pair -> Double.longBitsToDouble(Entry.getLong(pair.payload(), 0)) >= minimum));
+    long edgeCount = edges.count();
+    counts.put("near_duplicate_pairs", edgeCount);
+    return new ClusterRounds(config, near, texts, source, earlier, cache, counts)
+        .falls(edges, edgeCount);
+  }
+
+  /** Begins the index's new part: buckets and shingles of all texts that it does not hold. */
+  private ShingleSource indexed(
+      JavaRDD<DocumentIterator> documents,
+      Entries texts,
+      Entries members,
+      long count,
+      IndexFiles earlier) {
+    IndexRun run = index.orElseThrow();
+    run.begin();
+    Entries wanted = texts.map(NewPart::withShingles);
+    Entries sets =
+        new ShingleSource.Documents(texts, documents, config.shingleUnits())
+            .sets(wanted)
+            .sorted(Entries.partitions(count * NearDuplicates.SET_BYTES), Route.RANGE);
+    List<IndexFile> files = new ArrayList<>(run.write(sets, IndexFile.Kind.SETS));
+    run.write(members, IndexFile.Kind.POSTINGS);
+    return new ShingleSource.Index(earlier.with(files), texts.partitionCount());
+  }
+
+  private static void prepare(IndexRun run, Entries texts, Entries fallen, long count) {
+    Entries falls = fallen.sorted(texts.partitionCount(), Route.RANGE);
+    run.write(texts.merge(falls, NewPart::texts), IndexFile.Kind.TEXTS);
+    run.prepare(count);
   }
 
   /** (key, 0, {@link TextEntry}) of every document, the best of a key first. */
@@ -96,7 +177,7 @@ public final class DedupStage implements Stage {
                 parts ->
                     new TextScan(
                         TaskContext.getPartitionId(), ChainedDocuments.of(parts), config, seed)))
-        .sorted(partitions, Route.HASH);
+        .sorted(partitions, Route.RANGE);
   }
 
   /** Different texts; those with copies; documents of those; and the most copies of one. */
@@ -114,89 +195,9 @@ public final class DedupStage implements Stage {
     }
   }
 
-  /** (a, b, similarity) of the pairs that are similar enough. */
-  private Entries edges(
-      Entries candidates,
-      long count,
-      Entries texts,
-      JavaRDD<DocumentIterator> documents,
-      int partitions) {
-    double minimum = config.minimumSimilarity();
-    return near.similarities(candidates, count, texts, documents, partitions)
-        .filter(pair -> Double.longBitsToDouble(Entry.getLong(pair.payload(), 0)) >= minimum);
-  }
-
-  private Entries verdicts(
-      JavaRDD<DocumentIterator> documents,
-      Entries texts,
-      long[] sums,
-      Entries edges,
-      int partitions) {
-    long edgeCount = edges.count();
-    counts.put("near_duplicate_pairs", edgeCount);
-    try (Entries components = ConnectedComponents.of(edges, edgeCount);
-        Entries members = Clusters.members(components, edgeCount, texts).cached()) {
-      countClusters(members, sums);
-      try (Entries near = fallen(documents, texts, members, edges, partitions).cached()) {
-        countFallen(near);
-        Entries verdicts =
-            texts
-                .merge(near.sorted(texts.partitionCount(), Route.HASH), Verdicts::of)
-                .sorted(documents.getNumPartitions(), Route.DOCUMENT)
-                .cached();
-        verdicts.count(); // computed while what it is made of is still cached
-        return verdicts;
-      }
-    }
-  }
-
-  /** (key that falls, similarity to what stays, the id of that). */
-  private Entries fallen(
-      JavaRDD<DocumentIterator> documents,
-      Entries texts,
-      Entries members,
-      Entries edges,
-      int partitions) {
-    Entries fallen = members.map(Clusters::fallen).sorted(partitions, Route.HASH);
-    Entries known = fallen.merge(edges, (a, b) -> Clusters.compared(a, b, true));
-    try (Entries others = fallen.merge(edges, (a, b) -> Clusters.compared(a, b, false)).cached()) {
-      long count = others.count();
-      if (count == 0) {
-        return known;
-      }
-      Entries similarities = near.similarities(others, count, texts, documents, partitions);
-      return known.union(others.merge(similarities, (a, b) -> Clusters.compared(a, b, true)));
-    }
-  }
-
-  private void countClusters(Entries members, long[] sums) {
-    long[] totals =
-        members.totals(
-            4,
-            1,
-            (entries, t) -> {
-              for (Cursor cursor = new Cursor(entries); !cursor.ended(); ) {
-                long root = cursor.head().first();
-                long size = 0;
-                while (cursor.at(root)) {
-                  long copies = Clusters.copies(cursor.take());
-                  size += copies;
-                  t[2] += copies > 1 ? 1 : 0;
-                  t[3] += copies > 1 ? copies : 0;
-                }
-                t[0]++;
-                t[1] += size;
-                t[4] = Math.max(t[4], size);
-              }
-            });
-    counts.put("clusters", totals[0] + sums[1] - totals[2]);
-    counts.put("documents_in_clusters", totals[1] + sums[2] - totals[3]);
-    counts.put("largest_cluster", Math.max(totals[4], sums[1] > 0 ? sums[3] : 0));
-  }
-
-  private void countFallen(Entries near) {
-    long[] totals =
-        near.totals(
+  private void countNear(Entries fallen, long[] sums) {
+    long[] similarities =
+        fallen.totals(
             1,
             1,
             (entries, t) ->
@@ -206,9 +207,53 @@ public final class DedupStage implements Stage {
                       t[0]++;
                       t[1] = Math.max(t[1], Math.round(1000 * (1 - similarity)));
                     }));
-    counts.put("near_duplicate_texts", totals[0]);
-    if (totals[0] > 0) {
-      counts.put("least_similarity_thousandths", 1000 - totals[1]);
+    counts.put("near_duplicate_texts", similarities[0]);
+    if (similarities[0] > 0) {
+      counts.put("least_similarity_thousandths", 1000 - similarities[1]);
     }
+    long[] clusters =
+        fallen
+            .map(NewPart::byRoot)
+            .sorted(fallen.partitionCount(), Route.HASH)
+            .totals(4, 1, (falls, totals) -> countClusters(falls, totals));
+    counts.put("clusters", clusters[0] + sums[1] - clusters[2]);
+    counts.put("documents_in_clusters", clusters[1] + sums[2] - clusters[3]);
+    counts.put("largest_cluster", Math.max(clusters[4], sums[1] > 0 ? sums[3] : 0));
+  }
+
+  /** Clusters, their documents, their texts with copies, documents of those; the largest. */
+  private static void countClusters(Iterator<Entry> falls, long[] totals) {
+    for (Cursor cursor = new Cursor(falls); !cursor.ended(); ) {
+      long root = cursor.head().first();
+      long size = addText(Fall.rootCopies(cursor.head().payload()), totals);
+      while (cursor.at(root)) {
+        size += addText(Fall.copies(cursor.take().payload()), totals);
+      }
+      totals[0]++;
+      totals[1] += size;
+      totals[4] = Math.max(totals[4], size);
+    }
+  }
+
+  private static long addText(long copies, long[] totals) {
+    totals[2] += copies > 1 ? 1 : 0;
+    totals[3] += copies > 1 ? copies : 0;
+    return copies;
+  }
+
+  private void countEarlier(IndexRun run, Entries falls) {
+    counts.put(EARLIER_TEXTS, run.earlierTexts());
+    counts.put(
+        DROPPED_FOR_EARLIER,
+        falls
+            .totals(
+                1,
+                0,
+                (entries, sums) ->
+                    entries.forEachRemaining(
+                        fall ->
+                            sums[0] +=
+                                Fall.isEarlier(fall.payload()) ? Fall.copies(fall.payload()) : 0))[
+            0]);
   }
 }

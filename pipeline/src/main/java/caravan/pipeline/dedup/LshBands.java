@@ -14,6 +14,9 @@ package caravan.pipeline.dedup;
  * @param diagonals number of diagonal bands, 0 to {@code bands}
  */
 public record LshBands(int bands, int rows, int diagonals) {
+  /** Lowest bits of every bucket that are zero: 48 tell buckets apart, and are stored. */
+  static final int ZERO_BITS = 16;
+
   private static final int STRIDE = 3;
 
   public LshBands {
@@ -43,7 +46,7 @@ public record LshBands(int bands, int rows, int diagonals) {
 
   /**
    * The bucket that a signature falls into in one band. Buckets of different bands do not meet. Two
-   * signatures that differ in the band share a bucket with probability 2^-64.
+   * signatures that differ in the band share a bucket with probability 2^-48.
    *
    * @param band 0 to {@code buckets() - 1}; from {@code bands} on the diagonals
    */
@@ -53,7 +56,7 @@ public record LshBands(int bands, int rows, int diagonals) {
       int of = band < bands ? band : (int) ((band - bands + (long) STRIDE * row) % bands);
       hash = Shingles.mix(hash ^ signature[of * rows + row]) * 0x9E3779B97F4A7C15L;
     }
-    return hash;
+    return hash & -1L << ZERO_BITS;
   }
 
   /**

@@ -1,10 +1,7 @@
 package caravan.pipeline.dedup;
 
-import caravan.pipeline.ChainedDocuments;
-import caravan.pipeline.DocumentIterator;
 import java.io.Serializable;
 import java.util.Iterator;
-import org.apache.spark.api.java.JavaRDD;
 
 /**
  * Finds pairs of similar texts: MinHash bands propose them, the exact Jaccard similarity of their
@@ -12,7 +9,7 @@ import org.apache.spark.api.java.JavaRDD;
  */
 final class NearDuplicates implements Serializable {
   /** Guess of what a shingle set takes, for the number of partitions; a wrong one costs disk. */
-  private static final long SET_BYTES = 8192;
+  static final long SET_BYTES = 3072;
 
   private final DedupConfig config;
 
@@ -23,47 +20,38 @@ final class NearDuplicates implements Serializable {
   /**
    * @param texts (key, 0, {@link TextEntry}), sorted; the first of each key counts
    * @param count number of different keys
-   * @return (a, b), a below b, each pair once, sorted
+   * @return (bucket, key) of all texts, sorted, partitioned by range
    */
-  Entries candidates(Entries texts, long count) {
-    int width = config.bucketWindow();
+  Entries members(Entries texts, long count) {
     long members = count * (config.bands() + config.diagonalBands());
-    int partitions = Entries.partitions(members * Entry.HEADER_BYTES);
     return texts
         .map(Members::new)
-        .sorted(partitions, Route.HASH)
-        .map(sorted -> new Pairs(sorted, width))
-        .sorted(partitions, Route.HASH)
+        .sorted(Entries.partitions(members * Entry.HEADER_BYTES), Route.RANGE);
+  }
+
+  /**
+   * @param members as above
+   * @param earlier texts of earlier runs, which are paired with new ones, not with each other
+   * @return (a, b), a below b, each pair once, sorted
+   */
+  Entries candidates(Entries members, IndexFiles earlier) {
+    int width = config.bucketWindow();
+    return members
+        .map(sorted -> new Pairs(sorted, earlier.lookup(IndexFile.Kind.POSTINGS), width))
+        .sorted(members.partitionCount(), Route.HASH)
         .map(Distinct::new);
   }
 
   /**
-   * The exact Jaccard similarity of pairs. Reads again the texts that the pairs name, and only
-   * those.
+   * The exact Jaccard similarity of pairs.
    *
    * @param pairs (a, b), each once, sorted
    * @param count their number
-   * @param texts as above
    * @return (a, b, similarity's bits), partitioned like the pairs where {@code partitions} is
    */
-  Entries similarities(
-      Entries pairs,
-      long count,
-      Entries texts,
-      JavaRDD<DocumentIterator> documents,
-      int partitions) {
-    int units = config.shingleUnits();
-    Entries wanted =
-        pairs
-            .map(Ends::new)
-            .sorted(texts.partitionCount(), Route.HASH)
-            .merge(texts, Located::new)
-            .sorted(documents.getNumPartitions(), Route.DOCUMENT);
-    JavaRDD<Entry> sets =
-        documents.zipPartitions(
-            wanted.blocks(),
-            (parts, blocks) -> new Sets(ChainedDocuments.of(parts), Blocks.entries(blocks), units));
-    return Entries.of(sets)
+  Entries similarities(Entries pairs, long count, ShingleSource source, int partitions) {
+    return source
+        .sets(pairs.map(Ends::new))
         .sorted(Math.max(partitions, Entries.partitions(2 * count * SET_BYTES)), Route.HASH)
         .map(Jaccards::new)
         .sorted(partitions, Route.HASH);
@@ -93,27 +81,48 @@ final class NearDuplicates implements Serializable {
     }
   }
 
-  /** Members of buckets, sorted, to pairs. */
+  /** Members of buckets, sorted, to pairs; buckets without a new member are not looked at. */
   private static final class Pairs extends Step<Entry> {
-    private final Iterator<Entry> members;
+    private final Cursor members;
+    private final IndexLookup earlier;
     private final BucketWindow window;
+    private final int width;
+    private boolean started;
+    private long bucket;
+    private long sinceNew;
 
-    Pairs(Iterator<Entry> members, int width) {
-      this.members = members;
+    Pairs(Iterator<Entry> members, IndexLookup earlier, int width) {
+      this.members = new Cursor(members);
+      this.earlier = earlier;
       this.window = new BucketWindow(width);
+      this.width = width;
     }
 
     @Override
     protected boolean advance() {
-      if (!members.hasNext()) {
+      boolean hasNew = started && members.at(bucket);
+      boolean hasEarlier = started && earlier.at(bucket) && (hasNew || sinceNew < width);
+      if (hasEarlier && (!hasNew || earlier.head().second() <= members.head().second())) {
+        sinceNew++;
+        emitPairs(earlier.take().second(), false);
+      } else if (hasNew) {
+        sinceNew = 0;
+        emitPairs(members.take().second(), true);
+      } else if (members.ended()) {
         return false;
-      }
-      Entry member = members.next();
-      int partners = window.accept(member.first(), member.second());
-      for (int i = 0; i < partners; i++) {
-        emit(new Entry(window.partner(i), member.second()));
+      } else {
+        started = true;
+        bucket = members.head().first();
+        earlier.seek(bucket);
       }
       return true;
+    }
+
+    private void emitPairs(long key, boolean isNew) {
+      int partners = window.accept(bucket, key, isNew);
+      for (int i = 0; i < partners; i++) {
+        emit(new Entry(window.partner(i), key));
+      }
     }
   }
 
@@ -164,76 +173,11 @@ final class NearDuplicates implements Serializable {
     }
   }
 
-  /** Keys to documents: (reference, a, key). */
-  private static final class Located extends Step<Entry> {
-    private final Iterator<Entry> wanted;
-    private final Cursor texts;
-
-    Located(Iterator<Entry> wanted, Iterator<Entry> texts) {
-      this.wanted = wanted;
-      this.texts = new Cursor(texts);
-    }
-
-    @Override
-    protected boolean advance() {
-      if (!wanted.hasNext()) {
-        return false;
-      }
-      Entry end = wanted.next();
-      texts.seek(end.first());
-      if (!texts.at(end.first())) {
-        throw new IllegalStateException("no text has the key " + end.first());
-      }
-      long ref = TextEntry.ref(texts.head().payload());
-      emit(new Entry(ref, end.second(), Entry.pack(end.first())));
-      return true;
-    }
-  }
-
-  /** The second reading: shingle sets, (a, a or key, set), own set first. */
-  private static final class Sets extends Step<Entry> {
-    private final DocumentIterator documents;
-    private final Cursor wanted;
-    private final Shingles shingles;
-    private long ordinal;
-
-    Sets(DocumentIterator documents, Iterator<Entry> wanted, int units) {
-      this.documents = documents;
-      this.wanted = new Cursor(wanted);
-      this.shingles = new Shingles(units);
-    }
-
-    @Override
-    protected boolean advance() {
-      if (wanted.ended()) {
-        return false;
-      }
-      long ref = wanted.head().first();
-      for (; ordinal < Route.ordinal(ref); ordinal++) {
-        documents.skip();
-      }
-      if (!documents.hasNext()) {
-        throw new IllegalStateException(
-            "a document is gone that was there at the first reading; the input changes while it is"
-                + " read: run again");
-      }
-      byte[] set = Entry.pack(shingles.set(documents.next().text()));
-      ordinal++;
-      while (wanted.at(ref)) {
-        Entry end = wanted.take();
-        long key = Entry.getLong(end.payload(), 0);
-        boolean own = key == end.second();
-        emit(new Entry(end.second(), own ? Long.MIN_VALUE : key, set));
-      }
-      return true;
-    }
-  }
-
   /** Sets to similarities: a's own set comes before those of its partners. */
   private static final class Jaccards extends Step<Entry> {
     private final Iterator<Entry> sets;
     private long a;
-    private long[] own;
+    private int[] own;
 
     Jaccards(Iterator<Entry> sets) {
       this.sets = sets;
@@ -247,12 +191,12 @@ final class NearDuplicates implements Serializable {
       Entry set = sets.next();
       if (set.second() == Long.MIN_VALUE) {
         a = set.first();
-        own = Entry.unpack(set.payload());
+        own = ShingleSet.values(set.payload());
       } else {
         if (own == null || set.first() != a) {
           throw new IllegalStateException("text " + set.first() + ": its shingles are missing");
         }
-        double similarity = Shingles.jaccard(own, Entry.unpack(set.payload()));
+        double similarity = ShingleSet.jaccard(own, ShingleSet.values(set.payload()));
         emit(new Entry(a, set.second(), Entry.pack(Double.doubleToLongBits(similarity))));
       }
       return true;

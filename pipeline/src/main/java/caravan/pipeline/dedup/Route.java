@@ -14,6 +14,21 @@ enum Route {
       return first;
     }
   },
+  /**
+   * By the size of {@link Entry#first}, which is to be a well-mixed hash: each partition holds a
+   * range, and files that are sorted by it need be read in part alone.
+   */
+  RANGE {
+    @Override
+    int partition(long first, int partitions) {
+      return (int) (((first ^ Long.MIN_VALUE) >>> Integer.SIZE) * partitions >>> Integer.SIZE);
+    }
+
+    @Override
+    long sortable(long first) {
+      return first;
+    }
+  },
   /** To the partition that holds the document which {@link Entry#first} names; see {@link #ref}. */
   DOCUMENT {
     @Override

@@ -14,6 +14,9 @@ import java.util.Arrays;
  * <p>Keeps its buffers between texts: one instance per thread.
  */
 public final class Shingles {
+  /** Of what shingles and their hashes are; an index of another version is refused. */
+  static final int VERSION = 1;
+
   private static final long MULTIPLIER = 0x9E3779B97F4A7C15L;
 
   private final int size;

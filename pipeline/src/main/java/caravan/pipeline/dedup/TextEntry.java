@@ -60,6 +60,16 @@ final class TextEntry implements Serializable {
     return out.toByteArray();
   }
 
+  /** Of a text of an earlier run: its document's id alone. */
+  static byte[] payload(byte[] id) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream(id.length + 1 + OFFSETS_BYTES);
+    out.writeBytes(id);
+    out.write(0);
+    number(out, 0);
+    number(out, id.length + 1);
+    return out.toByteArray();
+  }
+
   private static void number(ByteArrayOutputStream out, int value) {
     out.writeBytes(ByteBuffer.allocate(Integer.BYTES).putInt(value).array());
   }

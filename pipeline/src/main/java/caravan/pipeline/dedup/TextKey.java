@@ -12,6 +12,9 @@ import net.openhft.hashing.LongHashFunction;
  * <p>Keeps its buffer between texts: one instance per thread.
  */
 public final class TextKey {
+  /** Of what makes texts equal; an index of another version is refused. */
+  static final int VERSION = 1;
+
   private static final LongHashFunction XXH3 = LongHashFunction.xx3();
 
   private char[] folded = new char[4096];

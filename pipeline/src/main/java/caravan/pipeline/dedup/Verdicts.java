@@ -12,18 +12,16 @@ import java.util.Map;
 
 /** Which documents are dropped, why, and for which: (reference, similarity's bits, kind and id). */
 final class Verdicts {
-  private static final byte EXACT = 0;
-  private static final byte NEAR = 1;
   private static final long ONE = Double.doubleToLongBits(1);
 
   private Verdicts() {}
 
   /**
    * @param texts (key, 0, {@link TextEntry}), sorted
-   * @param near (key that falls, similarity's bits, survivor's id), sorted
+   * @param falls of texts, {@link Fall}, sorted
    */
-  static Iterator<Entry> of(Iterator<Entry> texts, Iterator<Entry> near) {
-    return new OfTexts(texts, near);
+  static Iterator<Entry> of(Iterator<Entry> texts, Iterator<Entry> falls) {
+    return new OfTexts(texts, falls);
   }
 
   /** The last reading: each document with its verdict. */
@@ -34,11 +32,11 @@ final class Verdicts {
 
   private static final class OfTexts extends Step<Entry> {
     private final Cursor texts;
-    private final Cursor near;
+    private final Cursor falls;
 
-    OfTexts(Iterator<Entry> texts, Iterator<Entry> near) {
+    OfTexts(Iterator<Entry> texts, Iterator<Entry> falls) {
       this.texts = new Cursor(texts);
-      this.near = new Cursor(near);
+      this.falls = new Cursor(falls);
     }
 
     @Override
@@ -47,14 +45,15 @@ final class Verdicts {
         return false;
       }
       Entry best = texts.take();
-      near.seek(best.first());
-      boolean falls = near.at(best.first());
-      byte[] twin = falls ? near.head().payload() : TextEntry.id(best.payload());
-      long similarity = falls ? near.head().second() : ONE;
+      falls.seek(best.first());
+      boolean isFallen = falls.at(best.first());
+      byte[] fall = isFallen ? falls.head().payload() : null;
+      byte[] twin = isFallen ? Fall.id(fall) : TextEntry.id(best.payload());
+      long similarity = isFallen ? falls.head().second() : ONE;
       byte[] payload = new byte[twin.length + 1];
-      payload[0] = falls ? NEAR : EXACT;
+      payload[0] = isFallen ? (byte) (Fall.kind(fall) & Fall.NEAR) : Fall.EXACT;
       System.arraycopy(twin, 0, payload, 1, twin.length);
-      if (falls) {
+      if (isFallen) {
         emit(new Entry(TextEntry.ref(best.payload()), similarity, payload));
       }
       while (texts.at(best.first())) {
@@ -103,7 +102,7 @@ final class Verdicts {
       byte[] payload = verdict.payload();
       String twin =
           new String(Arrays.copyOfRange(payload, 1, payload.length), StandardCharsets.UTF_8);
-      boolean near = payload[0] == NEAR;
+      boolean near = payload[0] == Fall.NEAR;
       String what = near ? "near duplicate of " : "same text as ";
       double similarity = Double.longBitsToDouble(verdict.second());
       return tagged(

@@ -49,7 +49,7 @@ class BucketWindowTest {
     long pairs = 0;
     BucketWindow wide = new BucketWindow(64);
     for (long key = 0; key < size; key++) {
-      int partners = wide.accept(1, key);
+      int partners = wide.accept(1, key, true);
       pairs += partners;
       degrees.merge(key, partners, Integer::sum);
       for (int i = 0; i < partners; i++) {
@@ -60,8 +60,20 @@ class BucketWindowTest {
     assertThat(degrees.values()).allMatch(degree -> degree >= 7 && degree <= 72);
   }
 
+  @Test
+  void membersOfEarlierRunsArePairedWithNewOnesAlone() {
+    List<String> pairs = new ArrayList<>();
+    for (long key = 1; key <= 5; key++) {
+      int partners = window.accept(7, key, key == 3);
+      for (int i = 0; i < partners; i++) {
+        pairs.add(window.partner(i) + "-" + key);
+      }
+    }
+    assertThat(pairs).containsExactlyInAnyOrder("1-3", "2-3", "3-4", "3-5");
+  }
+
   private void add(List<String> pairs, long bucket, long key) {
-    int partners = window.accept(bucket, key);
+    int partners = window.accept(bucket, key, true);
     for (int i = 0; i < partners; i++) {
       pairs.add(window.partner(i) + "-" + key);
     }

@@ -11,7 +11,7 @@ class DedupConfigTest {
   @Test
   void theDefaultsFindNearDuplicatesFromSimilaritySevenTenths() {
     assertThat(ReferenceConf.read("dedup", DedupConfig.class))
-        .isEqualTo(TestConfig.dedup(0.7, 64, List.of()));
+        .isEqualTo(TestConfig.dedup(0.7, 0.4, 64, List.of()));
     assertThat(
             ReferenceConf.read("dedup", DedupConfig.class, "source-priority = [wiki, books]")
                 .sourcePriority())
@@ -44,7 +44,7 @@ class DedupConfigTest {
     assertThatThrownBy(
             () ->
                 new DedupConfig(
-                    units, bands, rows, 0, similarity, window, List.of(), List.of(), ""))
+                    units, bands, rows, 0, similarity, 0, window, List.of(), List.of(), ""))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(message);
   }

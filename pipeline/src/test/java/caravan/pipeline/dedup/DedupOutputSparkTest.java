@@ -71,6 +71,8 @@ class DedupOutputSparkTest {
             new TreeMap<>(
                 Map.of(
                     "candidate_pairs", 1L,
+                    "cluster_rounds", 1L,
+                    "spared_documents", 0L,
                     "near_duplicate_pairs", 1L,
                     "near_duplicate_texts", 1L,
                     "clusters", 1L,

@@ -247,7 +247,16 @@ class DedupStageSparkTest {
     documents.add(new Document("undated", "test", "a.jsonl", "en", text + " x", Map.of()));
     DedupConfig config =
         new DedupConfig(
-            5, 20, 6, 10, 0.7, 64, List.of(DedupConfig.Survivor.EARLIEST), List.of(), "published");
+            5,
+            20,
+            6,
+            10,
+            0.7,
+            0,
+            64,
+            List.of(DedupConfig.Survivor.EARLIEST),
+            List.of(),
+            "published");
     assertThat(survivors(config)).containsExactly("early");
   }
 

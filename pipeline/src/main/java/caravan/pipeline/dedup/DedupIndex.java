@@ -1,0 +1,238 @@
+package caravan.pipeline.dedup;
+
+import caravan.pipeline.Inputs;
+import caravan.pipeline.Json;
+import caravan.pipeline.Manifest;
+import caravan.pipeline.Storage;
+import com.fasterxml.jackson.core.type.TypeReference;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * What earlier corpora hold, on any file system: for each different text its key, its LSH buckets,
+ * its shingles and which document stayed for it. New documents are deduplicated against it without
+ * reading the earlier texts, and two earlier texts are never compared again.
+ *
+ * <p>Each run adds a part: {@code postings/}, {@code texts/} and {@code sets/}, which {@link
+ * IndexFile} describes. {@code manifest.json} names parameters and parts, oldest first, and is
+ * written last: files that it does not list are leftovers of a run that was killed. {@code
+ * prepared/} holds the part of a run whose output may not be committed yet.
+ *
+ * <p>A part is known by its input's fingerprint and by the run's output. A run whose input or
+ * output has a part already sees the parts before that one alone and puts a new one in its place: a
+ * repeated run never finds its own documents. One run at a time may write an index.
+ */
+public final class DedupIndex {
+  static final String KIND = "dedup-index";
+  static final String PREPARED = "prepared";
+  private static final int SCHEMA = 1;
+
+  private final Configuration conf;
+  private final Storage storage;
+  private final Path directory;
+  private final Map<String, Object> parameters;
+  private List<IndexPart> parts;
+
+  private DedupIndex(Configuration conf, Path directory, Map<String, Object> parameters) {
+    this.conf = conf;
+    this.storage = new Storage(conf);
+    this.directory = directory;
+    this.parameters = parameters;
+  }
+
+  /**
+   * An index, which need not be there yet.
+   *
+   * @throws IllegalArgumentException when the directory holds something else, files are missing, or
+   *     it was made with other parameters
+   */
+  public static DedupIndex open(
+      Configuration conf, String directory, DedupConfig config, long seed) {
+    Path path = new Storage(conf).qualify(new Path(directory));
+    DedupIndex index = new DedupIndex(conf, path, parameters(config, seed));
+    Optional<Manifest> manifest = Manifest.find(conf, path);
+    if (manifest.isEmpty()) {
+      index.refuseOtherFiles();
+      index.parts = List.of();
+    } else {
+      index.check(manifest.get());
+      index.parts =
+          Json.MAPPER.convertValue(
+              manifest.get().extra().get("parts"), new TypeReference<List<IndexPart>>() {});
+    }
+    return index;
+  }
+
+  /** What entries of two runs must have in common to be compared. */
+  private static Map<String, Object> parameters(DedupConfig config, long seed) {
+    Map<String, Object> parameters = new TreeMap<>();
+    parameters.put("schema", SCHEMA);
+    parameters.put("text-key", TextKey.VERSION);
+    parameters.put("shingles", Shingles.VERSION);
+    parameters.put("dedup.shingle-units", config.shingleUnits());
+    parameters.put("dedup.bands", config.bands());
+    parameters.put("dedup.rows-per-band", config.rowsPerBand());
+    parameters.put("dedup.diagonal-bands", config.diagonalBands());
+    parameters.put("dedup.minimum-similarity", config.minimumSimilarity());
+    parameters.put("dedup.minimum-survivor-similarity", config.minimumSurvivorSimilarity());
+    parameters.put("seed", seed);
+    return parameters;
+  }
+
+  private void refuseOtherFiles() {
+    for (FileStatus file : storage.filesBelow(directory)) {
+      String path =
+          storage.qualify(file.getPath()).toString().substring(directory.toString().length() + 1);
+      String folder = path.replaceFirst("/.*", "");
+      if (!folder.equals(PREPARED) && !IndexRun.FOLDERS.contains(folder)) {
+        throw new IllegalArgumentException(
+            "index %s: has no %s but holds %s; wanted an index, or a directory that is empty or not there yet"
+                .formatted(directory, Manifest.FILE_NAME, path));
+      }
+    }
+  }
+
+  private void check(Manifest manifest) {
+    if (!manifest.kind().equals(KIND)) {
+      throw new IllegalArgumentException(
+          "index %s: holds %s, wanted %s; name another directory"
+              .formatted(directory, manifest.kind(), KIND));
+    }
+    Map<String, Object> found =
+        Json.MAPPER.convertValue(
+            manifest.extra().get("parameters"), new TypeReference<Map<String, Object>>() {});
+    List<String> differences = new ArrayList<>();
+    Map<String, Object> wanted = new TreeMap<>(found);
+    wanted.putAll(parameters);
+    for (String name : wanted.keySet()) {
+      Object its = found.get(name);
+      Object ours = parameters.get(name);
+      if (its == null || ours == null || !its.toString().equals(ours.toString())) {
+        differences.add("%s is %s in the index and %s in this run".formatted(name, its, ours));
+      }
+    }
+    if (!differences.isEmpty()) {
+      throw new IllegalArgumentException(
+          "index %s: was made with other parameters: %s. Run with the index's values, or name an empty directory and deduplicate every day again from the first on"
+              .formatted(directory, String.join("; ", differences)));
+    }
+    manifest.checkFiles(conf, directory);
+  }
+
+  /**
+   * A run beside this index.
+   *
+   * @param output of the run
+   * @param config all other settings that the run's result depends on
+   * @throws IllegalArgumentException when the input and the output have different parts, or an
+   *     earlier part is out of date
+   */
+  public IndexRun run(Inputs inputs, String output, Map<String, Object> config) {
+    String name = name(inputs);
+    String target = storage.qualify(new Path(output)).toString();
+    int place = place(name, target, inputs.spec());
+    for (int i = 0; i < place; i++) {
+      String before = hash(parts.subList(0, i));
+      if (!parts.get(i).earlier().equals(before)) {
+        throw new IllegalArgumentException(
+            "index %s: its part of %s (output %s) was made before an earlier part changed; run dedup of that input again, with the same output"
+                .formatted(directory, parts.get(i).input(), parts.get(i).output()));
+      }
+    }
+    List<IndexPart> earlier = List.copyOf(parts.subList(0, place));
+    Map<String, Object> all = new LinkedHashMap<>(config);
+    all.put("index", Map.of("parts", earlier.size(), "contentHash", hash(earlier)));
+    return new IndexRun(this, earlier, name, inputs.spec(), target, all);
+  }
+
+  /** Which part a run makes: its own earlier one, or the next. */
+  private int place(String name, String output, String spec) {
+    int byOutput = -1;
+    int byName = -1;
+    for (int i = 0; i < parts.size(); i++) {
+      byOutput = parts.get(i).output().equals(output) ? i : byOutput;
+      byName = parts.get(i).name().equals(name) ? i : byName;
+    }
+    if (byOutput >= 0 && byName >= 0 && byOutput != byName) {
+      throw new IllegalArgumentException(
+          "index %s: output %s is that of %s, and the input %s has its output in %s; choose that output for it"
+              .formatted(
+                  directory,
+                  output,
+                  parts.get(byOutput).input(),
+                  spec,
+                  parts.get(byName).output()));
+    }
+    int place = Math.max(byOutput, byName);
+    return place < 0 ? parts.size() : place;
+  }
+
+  /** Equal for equal files, wherever they lie. */
+  private static String name(Inputs inputs) {
+    return Json.sha256(
+            inputs.fingerprints().stream()
+                .map(input -> input.fingerprint() + " " + input.size())
+                .sorted()
+                .toList())
+        .substring(0, 32);
+  }
+
+  static String hash(List<IndexPart> parts) {
+    return Json.sha256(parts.stream().map(IndexPart::contentHash).toList());
+  }
+
+  /** Puts a part in its place: it is visible now. */
+  void commit(int place, IndexPart part) {
+    List<IndexPart> all = new ArrayList<>(parts);
+    if (place < all.size()) {
+      all.set(place, part);
+    } else {
+      all.add(part);
+    }
+    write(all);
+  }
+
+  private void write(List<IndexPart> all) {
+    List<Manifest.OutputFile> files =
+        all.stream()
+            .flatMap(part -> part.files().stream())
+            .map(file -> new Manifest.OutputFile(file.path(), file.bytes(), file.sha256()))
+            .toList();
+    Manifest.of(
+            KIND,
+            List.of(),
+            Manifest.hashOf(parameters),
+            Map.of(
+                "parts", (long) all.size(),
+                "texts", all.stream().mapToLong(IndexPart::texts).sum(),
+                "bytes", all.stream().mapToLong(IndexPart::bytes).sum()),
+            files,
+            hash(all),
+            Map.of("parameters", parameters, "parts", all))
+        .write(conf, directory);
+    parts = List.copyOf(all);
+  }
+
+  List<IndexPart> parts() {
+    return parts;
+  }
+
+  Path directory() {
+    return directory;
+  }
+
+  Storage storage() {
+    return storage;
+  }
+
+  Configuration conf() {
+    return conf;
+  }
+}
