@@ -80,11 +80,12 @@ DEVICE void soften(
   }
 }
 
-template <int D, int M, int KEYS>
+template <int D, int M, int WARPS, int KEYS>
 DEVICE void attention_forward(
     bf16* out, float* lse, const bf16* q, const bf16* k, const bf16* v, int seq, int keys, int H,
     int G, int width, int q_stride, int kv_stride, const int* starts) {
-  constexpr int THREADS = 128, QUERIES = 64 * M, N = KEYS / 8, STRIDE = TILE_STRIDE<D>;
+  constexpr int THREADS = WARPS * WARP, QUERIES = WARPS * 16 * M, N = KEYS / 8;
+  constexpr int STRIDE = TILE_STRIDE<D>;
   DYNAMIC_SHARED(bf16, queries);                // [QUERIES, STRIDE]
   bf16* stages = queries + QUERIES * STRIDE;    // two of keys [KEYS, STRIDE], then values
   int lane = threadIdx.x % WARP;
@@ -159,16 +160,16 @@ DEVICE void attention_forward(
       seq - warp_row, width, queries + (warp_row - row0) * STRIDE, sums, factors);
 }
 
-// grid (H, batch, ceil(seq / 128)); threads 128; shared bytes 768 (W + 8).
-#define ATTENTION(W)                                                                             \
+// grid (H, batch, ceil(seq / 128)); threads 128; shared bytes 55296 (W 64), 53248 (96), 69632 (128).
+#define ATTENTION(W, KEYS)                                                                       \
   extern "C" __global__ void __launch_bounds__(128, 2) attention_##W(                            \
       real* out, float* lse, const real* q, const real* k, const real* v, int seq, int keys,     \
       int H, int G, int D, int q_stride, int kv_stride, const int* starts) {                     \
-    attention_forward<W, 2, 64>(                                                                 \
+    attention_forward<W, 2, 4, KEYS>(                                                            \
         out, lse, q, k, v, seq, keys, H, G, D, q_stride, kv_stride, starts);                     \
   }                                                                                              \
   CARAVAN_KERNEL(attention_##W)
-ATTENTION(64)
-ATTENTION(96)
-ATTENTION(128)
+ATTENTION(64, 64)
+ATTENTION(96, 32)
+ATTENTION(128, 32)
 #endif

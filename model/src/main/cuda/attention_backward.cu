@@ -221,31 +221,31 @@ DEVICE void attention_backward_q(
       queries + tile_row * STRIDE, dq, scales);
 }
 
-#define ATTENTION_BACKWARD(W, KV_M, KV_QUERIES, Q_M, Q_KEYS)                                     \
+// attention_backward_kv_W: grid (G, batch, ceil(seq / 128)) for W 64, else (G, batch,
+//   ceil(seq / 64)); threads 128; shared bytes 56064 (W 64), 81408 (96), 105984 (128).
+#define ATTENTION_BACKWARD_KV(W, M, QUERIES)                                                     \
   extern "C" __global__ void __launch_bounds__(128, 2) attention_backward_kv_##W(                \
       real* dqkv, const real* dout, const real* qkv, const float* lse, const float* delta,       \
       int seq, int H, int G, int D, const int* starts) {                                         \
-    attention_backward_kv<W, KV_M, 4, KV_QUERIES>(                                               \
+    attention_backward_kv<W, M, 4, QUERIES>(                                                     \
         dqkv, dout, qkv, lse, delta, seq, H, G, D, starts);                                      \
   }                                                                                              \
-  CARAVAN_KERNEL(attention_backward_kv_##W)                                                      \
-  extern "C" __global__ void __launch_bounds__(128, 2) attention_backward_q_##W(                 \
+  CARAVAN_KERNEL(attention_backward_kv_##W)
+ATTENTION_BACKWARD_KV(64, 2, 32)
+ATTENTION_BACKWARD_KV(96, 1, 64)
+ATTENTION_BACKWARD_KV(128, 1, 64)
+
+// attention_backward_q_W: grid (H, batch, ceil(seq / 128)); threads 128 (W 64), else 256; shared
+//   bytes 55296 (W 64), 79872 (96), 104448 (128).
+#define ATTENTION_BACKWARD_Q(W, M, WARPS, BLOCKS)                                                \
+  extern "C" __global__ void __launch_bounds__(WARPS * 32, BLOCKS) attention_backward_q_##W(     \
       real* dqkv, const real* dout, const real* qkv, const float* lse, const float* delta,       \
       int seq, int H, int G, int D, const int* starts) {                                         \
-    attention_backward_q<W, Q_M, 4, Q_KEYS>(                                                     \
+    attention_backward_q<W, M, WARPS, 32>(                                                       \
         dqkv, dout, qkv, lse, delta, seq, H, G, D, starts);                                      \
   }                                                                                              \
   CARAVAN_KERNEL(attention_backward_q_##W)
-
-// attention_backward_kv_64: grid (G, batch, ceil(seq / 128)); threads 128; shared bytes
-//   384 (W + 8) 2 + 768 = 56064.
-// attention_backward_q_64: grid (H, batch, ceil(seq / 128)); threads 128; shared bytes
-//   384 (W + 8) 2 = 55296.
-ATTENTION_BACKWARD(64, 2, 32, 2, 32)
-// attention_backward_kv_96, _128: grid (G, batch, ceil(seq / 64)); threads 128; shared bytes
-//   384 (W + 8) 2 + 1536.
-// attention_backward_q_96, _128: grid (H, batch, ceil(seq / 128)); threads 128; shared bytes
-//   384 (W + 8) 2.
-ATTENTION_BACKWARD(96, 1, 64, 2, 32)
-ATTENTION_BACKWARD(128, 1, 64, 2, 32)
+ATTENTION_BACKWARD_Q(64, 2, 4, 2)
+ATTENTION_BACKWARD_Q(96, 1, 8, 1)
+ATTENTION_BACKWARD_Q(128, 1, 8, 1)
 #endif

@@ -80,18 +80,25 @@ extern "C" __global__ void __launch_bounds__(128) attention_plain(
 }
 CARAVAN_KERNEL(attention_plain)
 
-// delta [batch, H, seq] = rowsum(dout out), both [batch * seq, H * D].
-// grid (H, batch, ceil(seq / 4)); threads 128; no shared bytes.
+// delta [batch, H, seq] = rowsum(dout out), both [batch * seq, H * D]; eight lanes to a row.
+// grid (H, batch, ceil(seq / 16)); threads 128; no shared bytes.
 extern "C" __global__ void __launch_bounds__(128)
 attention_delta(float* delta, const real* dout, const real* out, int seq, int H, int D) {
-  int lane = threadIdx.x % WARP;
-  int row = blockIdx.z * ROWS_PER_BLOCK + threadIdx.x / WARP;
-  if (row >= seq) return;
+  int row = blockIdx.z * 16 + threadIdx.x / 8;
   long long at = (((long long)blockIdx.y * seq + row) * H + blockIdx.x) * D;
+  bool aligned = is_aligned(D);
   float sum = 0;
-  for (int i = lane; i < D; i += WARP) sum += to_float(dout[at + i]) * to_float(out[at + i]);
-  sum = warp_sum(sum);
-  if (lane == 0) delta[((long long)blockIdx.y * H + blockIdx.x) * seq + row] = sum;
+  for (int i = threadIdx.x % 8 * PACK; i < D && row < seq; i += 8 * PACK) {
+    float a[PACK], b[PACK];
+    load_pack(dout + at, i, D, aligned, a);
+    load_pack(out + at, i, D, aligned, b);
+#pragma unroll
+    for (int j = 0; j < PACK; j++) sum += a[j] * b[j];
+  }
+  for (int mask = 4; mask > 0; mask /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, mask);
+  if (threadIdx.x % 8 == 0 && row < seq) {
+    delta[((long long)blockIdx.y * H + blockIdx.x) * seq + row] = sum;
+  }
 }
 CARAVAN_KERNEL(attention_delta)
 

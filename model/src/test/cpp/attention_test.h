@@ -102,7 +102,7 @@ inline void attention_plain_equals_double(Shape s) {
   Floats lse(a.lse.size()), delta(a.lse.size());
   unsigned batch = s.batch, tiles = ceil_div(s.seq, 4);
   attention_forward("attention_plain", a, out, lse, {(unsigned)s.heads, batch, tiles}, 128, 0);
-  launch("attention_delta", {(unsigned)s.heads, batch, tiles}, 128, 0, delta.data(), a.dout.data(),
+  launch("attention_delta", {(unsigned)s.heads, batch, ceil_div(s.seq, 16)}, 128, 0, delta.data(), a.dout.data(),
          out.data(), s.seq, s.heads, s.width);
   expect_near("attention_delta, " + s.name(), delta.doubles(), a.delta, 3 * REAL_TOLERANCE);
   launch("attention_backward_q_plain", {(unsigned)s.heads, batch, tiles}, 128, 0, dqkv.data(),
@@ -123,16 +123,17 @@ inline void attention_equals_double(Shape s) {
   unsigned batch = s.batch, heads = s.heads, groups = s.groups, tiles = ceil_div(s.seq, 128);
   int W = s.width <= 64 ? 64 : s.width <= 96 ? 96 : 128;
   std::string suffix = "_" + std::to_string(W);
-  attention_forward(("attention" + suffix).c_str(), a, out, lse, {heads, batch, tiles}, 128,
-                    768 * (W + 8));
+  unsigned forward = W == 64 ? 55296 : W == 96 ? 53248 : 69632;
+  attention_forward(("attention" + suffix).c_str(), a, out, lse, {heads, batch, tiles}, 128, forward);
   for (size_t i = 0; i < delta.length; i++) delta.set(i, a.delta[i]);
-  launch(("attention_backward_q" + suffix).c_str(), {heads, batch, tiles}, 128, 768 * (W + 8),
-         dqkv.data(), a.dout.data(), a.qkv.data(), lse.data(), delta.data(), s.seq, s.heads,
+  unsigned shared = W == 64 ? 55296 : W == 96 ? 79872 : 104448;
+  launch(("attention_backward_q" + suffix).c_str(), {heads, batch, tiles}, W == 64 ? 128 : 256,
+         shared, dqkv.data(), a.dout.data(), a.qkv.data(), lse.data(), delta.data(), s.seq, s.heads,
          s.groups, s.width, a.starts_or_null());
-  unsigned keys = W == 64 ? 128 : 64;
-  launch(("attention_backward_kv" + suffix).c_str(), {groups, batch, ceil_div(s.seq, keys)}, 128,
-         768 * (W + 8) + (W == 64 ? 768 : 1536), dqkv.data(), a.dout.data(), a.qkv.data(),
-         lse.data(), delta.data(), s.seq, s.heads, s.groups, s.width, a.starts_or_null());
+  launch(("attention_backward_kv" + suffix).c_str(),
+         {groups, batch, ceil_div(s.seq, W == 64 ? 128 : 64)}, 128,
+         shared + (W == 64 ? 768 : 1536), dqkv.data(), a.dout.data(), a.qkv.data(), lse.data(),
+         delta.data(), s.seq, s.heads, s.groups, s.width, a.starts_or_null());
   expect_near("attention_backward" + suffix + ", " + s.name(), dqkv.doubles(), a.dqkv,
               2 * REAL_TOLERANCE);
 }
