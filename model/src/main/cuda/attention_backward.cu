@@ -235,7 +235,7 @@ ATTENTION_BACKWARD_KV(64, 2, 32)
 ATTENTION_BACKWARD_KV(96, 1, 64)
 ATTENTION_BACKWARD_KV(128, 1, 64)
 
-// attention_backward_q_W: grid (H, batch, ceil(seq / 128)); threads 128 (W 64), else 256; shared
+// attention_backward_q_W: grid (H, batch, ceil(seq / 128)); threads 256 for W 128, else 128; shared
 //   bytes 55296 (W 64), 79872 (96), 104448 (128).
 #define ATTENTION_BACKWARD_Q(W, M, WARPS, BLOCKS)                                                \
   extern "C" __global__ void __launch_bounds__(WARPS * 32, BLOCKS) attention_backward_q_##W(     \
@@ -246,6 +246,6 @@ ATTENTION_BACKWARD_KV(128, 1, 64)
   }                                                                                              \
   CARAVAN_KERNEL(attention_backward_q_##W)
 ATTENTION_BACKWARD_Q(64, 2, 4, 2)
-ATTENTION_BACKWARD_Q(96, 1, 8, 1)
+ATTENTION_BACKWARD_Q(96, 2, 4, 2)
 ATTENTION_BACKWARD_Q(128, 1, 8, 1)
 #endif

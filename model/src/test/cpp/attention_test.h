@@ -127,7 +127,7 @@ inline void attention_equals_double(Shape s) {
   attention_forward(("attention" + suffix).c_str(), a, out, lse, {heads, batch, tiles}, 128, forward);
   for (size_t i = 0; i < delta.length; i++) delta.set(i, a.delta[i]);
   unsigned shared = W == 64 ? 55296 : W == 96 ? 79872 : 104448;
-  launch(("attention_backward_q" + suffix).c_str(), {heads, batch, tiles}, W == 64 ? 128 : 256,
+  launch(("attention_backward_q" + suffix).c_str(), {heads, batch, tiles}, W == 128 ? 256 : 128,
          shared, dqkv.data(), a.dout.data(), a.qkv.data(), lse.data(), delta.data(), s.seq, s.heads,
          s.groups, s.width, a.starts_or_null());
   launch(("attention_backward_kv" + suffix).c_str(),
