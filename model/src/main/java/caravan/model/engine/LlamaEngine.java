@@ -1,6 +1,7 @@
 package caravan.model.engine;
 
 import caravan.model.LlamaConfig;
+import java.util.Optional;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
@@ -33,6 +34,28 @@ public interface LlamaEngine extends AutoCloseable {
    * maxLength} from the first token on, so that cached keys and new queries agree.
    */
   Decoder decoder(FloatPointer parameters, int maxLength);
+
+  /**
+   * Opens training in the engine's own memory, where it has some; empty where the caller's memory
+   * is what it works on.
+   *
+   * @param parameters [layout.length()] read now and written by {@link ResidentTraining#store}
+   * @param first likewise, first moments
+   * @param second likewise, second moments
+   */
+  default Optional<ResidentTraining> train(
+      FloatPointer parameters,
+      FloatPointer first,
+      FloatPointer second,
+      ResidentTraining.Optimizer optimizer) {
+    return Optional.empty();
+  }
+
+  /**
+   * Promises that these parameters stay as they are while the engine is open, so that one with its
+   * own memory copies them once and not for every batch.
+   */
+  default void keep(FloatPointer parameters) {}
 
   @Override
   void close();

@@ -1,0 +1,337 @@
+package caravan.model.engine.cuda;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import caravan.model.engine.CpuEngine;
+import caravan.model.engine.LlamaEngine;
+import caravan.model.engine.ResidentTraining;
+import caravan.model.engine.TokenBatch;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Collectors;
+import org.bytedeco.javacpp.FloatPointer;
+
+/**
+ * What jobs/bench/run train-cuda measures of our engine, as a program that needs the model's
+ * classes and JavaCPP alone: no ND4J, no Spark. Its first argument is the part, the others are
+ * key=value; results are printed as lines {@code BENCH {json}}.
+ */
+public final class CudaBench {
+  private static final int WARMUP_STEPS = 5;
+
+  private final Map<String, String> options;
+
+  private CudaBench(Map<String, String> options) {
+    this.options = options;
+  }
+
+  /**
+   * @param args gradients, train, speed, decode or compile, then key=value
+   */
+  public static void main(String[] args) throws IOException {
+    if (args.length == 0) {
+      throw new IllegalArgumentException("wanted gradients, train, speed, decode or compile");
+    }
+    Map<String, String> options = new HashMap<>();
+    for (int i = 1; i < args.length; i++) {
+      int equals = args[i].indexOf('=');
+      options.put(args[i].substring(0, equals), args[i].substring(equals + 1));
+    }
+    CudaBench bench = new CudaBench(options);
+    switch (args[0]) {
+      case "gradients" -> bench.gradients();
+      case "train" -> bench.train();
+      case "speed" -> bench.speed();
+      case "decode" -> bench.decode();
+      case "compile" -> bench.compile();
+      default -> throw new IllegalArgumentException("no part named " + args[0]);
+    }
+  }
+
+  private int number(String key) {
+    return Integer.parseInt(options.get(key));
+  }
+
+  private LlamaConfig config() {
+    return new LlamaConfig(
+        number("hidden"),
+        number("inter"),
+        number("layers"),
+        number("heads"),
+        number("kv"),
+        number("dim"),
+        number("vocab"),
+        number("context"),
+        10_000,
+        1e-5,
+        true);
+  }
+
+  private CudaEngine engine(Precision precision) {
+    boolean recompute = "block".equals(options.get("recompute"));
+    return new CudaEngine(config(), new CudaEngine.Options(0, precision, recompute));
+  }
+
+  private static void print(String format, Object... values) {
+    System.out.println("BENCH {" + String.format(Locale.ROOT, format, values) + "}");
+  }
+
+  /** Relative differences of the loss and of each tensor's gradient from CpuEngine's. */
+  private void gradients() {
+    LlamaConfig config = config();
+    ParameterLayout layout = new ParameterLayout(config);
+    TokenBatch batch = randomBatch(config, new Random(2));
+    try (FloatPointer parameters = randomParameters(config, 1);
+        FloatPointer expected = new FloatPointer(layout.length());
+        FloatPointer actual = new FloatPointer(layout.length())) {
+      double wanted;
+      try (CpuEngine oracle = new CpuEngine(config, number("threads"))) {
+        wanted = oracle.lossAndGradient(parameters, expected, batch);
+      }
+      for (String name : options.get("precisions").split(",")) {
+        try (CudaEngine engine = engine(Precision.named(name))) {
+          double loss = engine.lossAndGradient(parameters, actual, batch);
+          double worst = 0;
+          String where = "";
+          for (ParameterLayout.Tensor tensor : layout.tensors()) {
+            double difference = difference(actual, expected, tensor);
+            if (!(difference <= worst)) {
+              worst = difference;
+              where = tensor.name();
+            }
+          }
+          print(
+              "\"part\": \"gradients\", \"precision\": \"%s\", \"loss\": %.7f, \"cpu_loss\": %.7f,"
+                  + " \"worst_relative_difference\": %.3e, \"tensor\": \"%s\"",
+              name, loss, wanted, worst, where);
+        }
+      }
+    }
+  }
+
+  private static double difference(FloatPointer a, FloatPointer b, ParameterLayout.Tensor tensor) {
+    double squares = 0;
+    double norm = 1e-30;
+    for (long i = tensor.offset(); i < tensor.offset() + tensor.length(); i++) {
+      double d = (double) a.get(i) - b.get(i);
+      squares += d * d;
+      norm += (double) b.get(i) * b.get(i);
+    }
+    return Math.sqrt(squares / norm);
+  }
+
+  /**
+   * Steps on the batches of a file (int32 [steps, batch, seq + 1]) from random weights, which are
+   * written to another: what the peer trains on too.
+   */
+  private void train() throws IOException {
+    LlamaConfig config = config();
+    long length = new ParameterLayout(config).length();
+    int steps = number("steps");
+    int batch = number("batch");
+    int seq = number("seq");
+    try (FileChannel data = FileChannel.open(Path.of(options.get("data")));
+        FloatPointer parameters = randomParameters(config, 3);
+        FloatPointer first = zeros(length);
+        FloatPointer second = zeros(length);
+        CudaEngine engine = engine(Precision.named(options.get("precision")))) {
+      write(parameters, length, Path.of(options.get("weights")));
+      ResidentTraining training =
+          engine.train(parameters, first, second, adam(options.get("decay"))).orElseThrow();
+      for (int step = 0; step < steps; step++) {
+        training.step(read(data, step, batch, seq), rate(step, steps), step);
+      }
+      print(
+          "\"part\": \"train\", \"losses\": [%s], \"norms\": [%s]",
+          training.steps().stream()
+              .map(s -> String.format(Locale.ROOT, "%.5f", s.loss()))
+              .collect(Collectors.joining(", ")),
+          training.steps().stream()
+              .map(s -> String.format(Locale.ROOT, "%.5f", s.gradientNorm()))
+              .collect(Collectors.joining(", ")));
+    }
+  }
+
+  private static ResidentTraining.Optimizer adam(String decay) {
+    return new ResidentTraining.Optimizer(0.9, 0.95, 1e-8, 1, Double.parseDouble(decay));
+  }
+
+  /** Linear warmup over 50 steps to 1e-3, then cosine to 1e-4. */
+  private static double rate(int step, int steps) {
+    if (step < 50) {
+      return 1e-3 * (step + 1) / 50;
+    }
+    double progress = (step - 50.0) / (steps - 50);
+    return 1e-4 + 0.5 * (1 + Math.cos(Math.PI * progress)) * 9e-4;
+  }
+
+  private static TokenBatch read(FileChannel data, int step, int batch, int seq)
+      throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(4 * batch * (seq + 1)).order(ByteOrder.LITTLE_ENDIAN);
+    data.read(bytes, (long) step * bytes.capacity());
+    int[] ids = new int[batch * seq];
+    int[] targets = new int[batch * seq];
+    for (int i = 0; i < ids.length; i++) {
+      int at = i / seq * (seq + 1) + i % seq;
+      ids[i] = bytes.getInt(4 * at);
+      targets[i] = bytes.getInt(4 * at + 4);
+    }
+    return new TokenBatch(ids, targets, batch, seq);
+  }
+
+  private static void write(FloatPointer parameters, long length, Path file) throws IOException {
+    ByteBuffer bytes = parameters.capacity(length).asByteBuffer();
+    try (FileChannel out =
+        FileChannel.open(
+            file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.READ)) {
+      out.write(bytes);
+    }
+  }
+
+  /** Tokens per second of training steps, memory by part, and time by kernel. */
+  private void speed() {
+    LlamaConfig config = config();
+    long length = new ParameterLayout(config).length();
+    int steps = number("steps");
+    Random random = new Random(4);
+    List<TokenBatch> batches =
+        List.of(
+            randomBatch(config, random), randomBatch(config, random), randomBatch(config, random));
+    try (FloatPointer parameters = randomParameters(config, 5);
+        FloatPointer first = zeros(length);
+        FloatPointer second = zeros(length);
+        CudaEngine engine = engine(Precision.named(options.get("precision")))) {
+      ResidentTraining training =
+          engine.train(parameters, first, second, adam("0.1")).orElseThrow();
+      for (int step = 0; step < WARMUP_STEPS; step++) {
+        training.step(batches.get(step % 3), 1e-4, step);
+      }
+      training.steps();
+      long start = System.nanoTime();
+      for (int step = 0; step < steps; step++) {
+        training.step(batches.get(step % 3), 1e-4, WARMUP_STEPS + step);
+      }
+      List<ResidentTraining.Step> done = training.steps();
+      double seconds = (System.nanoTime() - start) / 1e9;
+      double tokens = (double) steps * batches.get(0).ids().length;
+      print(
+          "\"part\": \"speed\", \"parameters\": %d, \"tokens_per_second\": %.1f,"
+              + " \"milliseconds_per_step\": %.3f, \"loss\": %.5f, \"memory\": {%s}",
+          length,
+          tokens / seconds,
+          1e3 * seconds / steps,
+          done.get(done.size() - 1).loss(),
+          engine.memoryByPart().entrySet().stream()
+              .map(part -> "\"" + part.getKey() + "\": " + part.getValue())
+              .collect(Collectors.joining(", ")));
+      profile(engine, training, batches.get(0), WARMUP_STEPS + steps);
+    }
+  }
+
+  private static void profile(
+      CudaEngine engine, ResidentTraining training, TokenBatch batch, int step) {
+    Profile profile = new Profile(engine.device());
+    engine.device().profile(profile);
+    training.step(batch, 1e-4, step);
+    engine.device().profile(null);
+    System.out.println("time by kernel of one step:");
+    System.out.println(profile.table());
+  }
+
+  /** Tokens per second of greedy decoding after a prompt. */
+  private void decode() {
+    LlamaConfig config = config();
+    int prompt = number("prompt");
+    int tokens = number("tokens");
+    int[] ids = new Random(6).ints(prompt, 0, config.vocabSize()).toArray();
+    try (FloatPointer parameters = randomParameters(config, 5);
+        CudaEngine engine = engine(Precision.named(options.get("precision")));
+        LlamaEngine.Decoder warm = engine.decoder(parameters, prompt + 8);
+        LlamaEngine.Decoder decoder = engine.decoder(parameters, prompt + tokens + 1)) {
+      warm.append(ids);
+      warm.append(1);
+      long start = System.nanoTime();
+      int next = best(decoder.append(ids));
+      long prompted = System.nanoTime();
+      for (int i = 0; i < tokens; i++) {
+        next = best(decoder.append(next));
+      }
+      print(
+          "\"part\": \"decode\", \"prompt_milliseconds\": %.3f, \"tokens_per_second\": %.1f",
+          (prompted - start) / 1e6, tokens / ((System.nanoTime() - prompted) / 1e9));
+    }
+  }
+
+  private static int best(float[] logits) {
+    int best = 0;
+    for (int i = 1; i < logits.length; i++) {
+      best = logits[i] > logits[best] ? i : best;
+    }
+    return best;
+  }
+
+  /** Compiles every kernel for the architectures, in both types, without a GPU. */
+  private void compile() {
+    Libraries.requireCompiler();
+    for (String architecture : options.get("architectures").split(",")) {
+      for (Precision precision : new Precision[] {Precision.BF16, Precision.FP32}) {
+        long start = System.nanoTime();
+        String[] flags = KernelImage.options(Integer.parseInt(architecture), precision);
+        byte[] image = Driver.compile("kernels.cu", KernelImage.source(), flags);
+        print(
+            "\"part\": \"compile\", \"architecture\": \"%s\", \"type\": \"%s\", \"nvrtc\": %d,"
+                + " \"bytes\": %d, \"seconds\": %.2f",
+            flags[0].substring(flags[0].indexOf('=') + 1),
+            precision.half() ? "bf16" : "float",
+            Driver.compilerVersion(),
+            image.length,
+            (System.nanoTime() - start) / 1e9);
+      }
+    }
+  }
+
+  private TokenBatch randomBatch(LlamaConfig config, Random random) {
+    int tokens = number("batch") * number("seq");
+    return new TokenBatch(
+        random.ints(tokens, 0, config.vocabSize()).toArray(),
+        random.ints(tokens, 0, config.vocabSize()).toArray(),
+        number("batch"),
+        number("seq"));
+  }
+
+  /** N(0, 0.02) from a block of random numbers that is used again and again; gains 1. */
+  private static FloatPointer randomParameters(LlamaConfig config, long seed) {
+    ParameterLayout layout = new ParameterLayout(config);
+    Random random = new Random(seed);
+    float[] block = new float[(1 << 20) - 3];
+    for (int i = 0; i < block.length; i++) {
+      block[i] = (float) (0.02 * random.nextGaussian());
+    }
+    float[] ones = new float[config.hiddenSize()];
+    java.util.Arrays.fill(ones, 1f);
+    FloatPointer values = new FloatPointer(layout.length());
+    for (ParameterLayout.Tensor tensor : layout.tensors()) {
+      float[] from = tensor.isNorm() ? ones : block;
+      for (long at = 0; at < tensor.length(); at += from.length) {
+        int count = (int) Math.min(from.length, tensor.length() - at);
+        values.position(tensor.offset() + at).put(from, 0, count);
+      }
+    }
+    return values.position(0);
+  }
+
+  private static FloatPointer zeros(long length) {
+    FloatPointer values = new FloatPointer(length);
+    org.bytedeco.javacpp.Pointer.memset(values, 0, length * Float.BYTES);
+    return values;
+  }
+}

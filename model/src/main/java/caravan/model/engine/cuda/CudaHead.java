@@ -1,0 +1,126 @@
+package caravan.model.engine.cuda;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import caravan.model.ParameterLayout.Tensor;
+
+/**
+ * Final norm, output matrix and cross entropy, with logits for one chunk of rows at a time. Where
+ * many positions have no target (a chat's user turns), only rows that have one are taken.
+ */
+final class CudaHead {
+  private final Device device;
+  private final LlamaConfig config;
+  private final ParameterLayout layout;
+  private final DeviceParameters parameters;
+  private final Kernels kernels;
+  private final Linears linears;
+  private final int realBytes;
+
+  CudaHead(
+      Device device,
+      Precision precision,
+      ParameterLayout layout,
+      DeviceParameters parameters,
+      Kernels kernels,
+      Linears linears) {
+    this.device = device;
+    this.config = layout.config();
+    this.layout = layout;
+    this.parameters = parameters;
+    this.kernels = kernels;
+    this.linears = linears;
+    this.realBytes = precision.bytes();
+  }
+
+  /**
+   * Writes the loss of each row, the head's gradient and the gradient of the last block's output;
+   * clears the embedding's gradient when it is not the head's.
+   *
+   * @param total receives the sum of the losses, fp64
+   */
+  void lossAndGradient(CudaActivations a, BatchOnDevice batch, long total) {
+    Tensor matrix = layout.head();
+    normalize(a, batch);
+    int rows = batch.headRows();
+    float scale = 1f / batch.targetCount();
+    for (int start = 0; start < rows; start += a.logitRows) {
+      int count = Math.min(a.logitRows, rows - start);
+      long normed = a.headNormed + (long) start * config.hiddenSize() * realBytes;
+      long dNormed = a.dHeadNormed + (long) start * config.hiddenSize() * realBytes;
+      linears.forward("logits", normed, matrix, a.logits, count, a.logitStride);
+      kernels.crossEntropy(
+          a.logits,
+          a.rowLoss + (long) start * Float.BYTES,
+          batch.headTargets() + (long) start * Integer.BYTES,
+          count,
+          a.logitStride,
+          scale);
+      linears.inputGradient(
+          "logits, input gradient", a.logits, matrix, dNormed, count, a.logitStride);
+      linears.weightGradient(
+          "logits, gradient", a.logits, normed, matrix, count, a.logitStride, start > 0);
+    }
+    kernels.sumAll(total, a.rowLoss, rows);
+    normGradient(a, batch);
+    if (!config.tiedEmbeddings()) {
+      Tensor embedding = layout.embedding();
+      device.zero(parameters.gradient(embedding), embedding.length() * Float.BYTES);
+    }
+  }
+
+  /** Log-probability of each row's target and whether it has the highest logit. */
+  void score(CudaActivations a, BatchOnDevice batch) {
+    normalize(a, batch);
+    int rows = batch.headRows();
+    for (int start = 0; start < rows; start += a.logitRows) {
+      int count = Math.min(a.logitRows, rows - start);
+      long normed = a.headNormed + (long) start * config.hiddenSize() * realBytes;
+      linears.forward("logits", normed, layout.head(), a.logits, count, a.logitStride);
+      kernels.scoreRows(
+          a.rowLoss + (long) start * Float.BYTES,
+          a.greedy + (long) start * Integer.BYTES,
+          a.logits,
+          batch.headTargets() + (long) start * Integer.BYTES,
+          count,
+          a.logitStride);
+    }
+  }
+
+  /** output = m + delta of the last block; normalized, all rows or those with a target. */
+  private void normalize(CudaActivations a, BatchOnDevice batch) {
+    CudaActivations.Block last = a.block(config.layerCount() - 1);
+    long gain = parameters.master(layout.finalNorm());
+    kernels.addRmsnorm(
+        a.headNormed, a.headReciprocal, a.output, last.middle(), a.delta, gain, batch.tokens());
+    if (batch.gathers()) {
+      kernels.gatherRows(a.headInput, a.output, batch.targetRows(), batch.headRows());
+      kernels.rmsnorm(a.headNormed, a.headReciprocal, a.headInput, gain, batch.headRows());
+    }
+  }
+
+  private void normGradient(CudaActivations a, BatchOnDevice batch) {
+    long elements = (long) batch.tokens() * config.hiddenSize();
+    device.zero(a.dStream, elements * Float.BYTES);
+    // Gathered rows' gradient is summed where m + delta is no longer needed.
+    long dx = batch.gathers() ? a.output : a.dStream;
+    long copy = batch.gathers() ? 0 : a.dStreamReal;
+    if (batch.gathers()) {
+      device.zero(dx, (long) batch.headRows() * config.hiddenSize() * Float.BYTES);
+    }
+    kernels.rmsnormBackward(
+        dx,
+        copy,
+        a.gainPartials,
+        a.dHeadNormed,
+        batch.gathers() ? a.headInput : a.output,
+        a.headReciprocal,
+        parameters.master(layout.finalNorm()),
+        parameters.gradient(layout.finalNorm()),
+        batch.headRows());
+    if (batch.gathers()) {
+      device.zero(a.dStreamReal, elements * realBytes);
+      kernels.scatterRows(a.dStream, a.dStreamReal, dx, batch.targetRows(), batch.headRows());
+    }
+  }
+}
