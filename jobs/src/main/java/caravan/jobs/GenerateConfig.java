@@ -1,11 +1,14 @@
 package caravan.jobs;
 
+import caravan.model.generate.Sampling;
+import java.util.List;
 import java.util.Optional;
 
 /**
  * Settings of {@code generate}; reference.conf states each one's unit and range.
  *
  * @param prompt text to continue, or in chat the question
+ * @param stop texts that end the continuation and are cut off it
  * @param chat whether the prompt is put into the chat template
  */
 record GenerateConfig(
@@ -16,6 +19,9 @@ record GenerateConfig(
     double temperature,
     int topK,
     double topP,
+    double minP,
+    double repetitionPenalty,
+    Optional<List<String>> stop,
     long seed,
     boolean chat,
     boolean addBos,
@@ -32,6 +38,16 @@ record GenerateConfig(
     }
   }
 
+  GenerateConfig {
+    if (stop.stream().flatMap(List::stream).anyMatch(String::isEmpty)) {
+      throw new IllegalArgumentException("stop: got an empty text, wanted texts to stop at");
+    }
+  }
+
+  Sampling sampling() {
+    return new Sampling(temperature, topK, topP, minP, repetitionPenalty);
+  }
+
   String text() {
     return prompt.orElse("");
   }
@@ -45,6 +61,9 @@ record GenerateConfig(
         temperature,
         topK,
         topP,
+        minP,
+        repetitionPenalty,
+        stop,
         seed,
         true,
         addBos,

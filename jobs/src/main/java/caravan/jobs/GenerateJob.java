@@ -11,8 +11,11 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import picocli.CommandLine.Command;
@@ -50,8 +53,7 @@ final class GenerateJob extends Job<GenerateConfig> {
   }
 
   static Generated generate(GenerateConfig config, Configuration hadoop) {
-    Sampler sampler =
-        new Sampler(config.temperature(), config.topK(), config.topP(), config.seed());
+    Sampler sampler = new Sampler(config.sampling(), config.seed());
     try (LoadedModel model =
         LoadedModel.open(
             config.checkpoint(),
@@ -65,14 +67,29 @@ final class GenerateJob extends Job<GenerateConfig> {
           config.chat()
               ? template.prompt(Conversation.asking(question(config)))
               : prompt(config, model.tokenizer());
+      Function<int[], String> text =
+          ids ->
+              config.chat() ? template.answer(ids) : continuation(model.tokenizer(), prompt, ids);
+      List<String> stops = config.stop().orElse(List.of());
+      TokenBuffer said = new TokenBuffer();
+      IntPredicate stopped =
+          id -> {
+            said.add(id);
+            return !stops.isEmpty() && stopAt(text.apply(said.toArray()), stops) >= 0;
+          };
       int[] ids =
           new Generator(model.engine(), model.checkpoint().parameters())
-              .generate(prompt, config.maxTokens(), stopIds(model), sampler)
+              .generate(prompt, config.maxTokens(), stopIds(model), sampler, stopped)
               .ids();
-      String text =
-          config.chat() ? template.answer(ids) : continuation(model.tokenizer(), prompt, ids);
-      return new Generated(ids, text);
+      String whole = text.apply(ids);
+      int end = stopAt(whole, stops);
+      return new Generated(ids, end < 0 ? whole : whole.substring(0, end));
     }
+  }
+
+  /** Where the first of the stop texts begins; −1 where there is none. */
+  private static int stopAt(String text, List<String> stops) {
+    return stops.stream().mapToInt(text::indexOf).filter(at -> at >= 0).min().orElse(-1);
   }
 
   private static String question(GenerateConfig config) {

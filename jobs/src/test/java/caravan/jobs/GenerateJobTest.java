@@ -142,6 +142,24 @@ class GenerateJobTest {
   }
 
   @Test
+  void aStopTextEndsTheContinuationAndIsCutOff() throws IOException {
+    String[] settings = {"--json", "prompt=the sky", "max-tokens=20", "seed=5", "temperature=1.5"};
+    JsonNode whole = json(generate(settings));
+    String text = whole.get("text").asText();
+    String stop = text.substring(text.length() / 2, text.length() / 2 + 2);
+    String[] more = Arrays.copyOf(settings, settings.length + 1);
+    more[settings.length] = "stop=[\"" + stop + "\", \"never said\"]";
+    JsonNode stopped = json(generate(more));
+    assertThat(stopped.get("text").asText()).isEqualTo(text.substring(0, text.indexOf(stop)));
+    assertThat(stopped.get("ids").size()).isLessThan(whole.get("ids").size());
+    Said empty = generate("prompt=the", "stop=[\"\"]");
+    assertThat(empty.status()).isEqualTo(2);
+    assertThat(empty.err()).contains("stop: got an empty text");
+    assertThat(generate("prompt=the", "min-p=2").err())
+        .contains("min-p: got 2.0, wanted 0 (all) to 1");
+  }
+
+  @Test
   void aLlama2cModelWithItsTokenizerSaysTheSame() throws IOException {
     String model = folder.resolve("model.bin").toString();
     Path tokenizer = Files.write(folder.resolve("tokenizer.bin"), llama2cTokenizer());

@@ -2,8 +2,9 @@ package caravan.model.generate;
 
 import caravan.model.engine.LlamaEngine;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Set;
-import java.util.function.IntConsumer;
+import java.util.function.IntPredicate;
 import org.bytedeco.javacpp.FloatPointer;
 
 /** Continues a prompt token by token with a key/value cache. */
@@ -11,7 +12,7 @@ public final class Generator {
 
   /** Why a continuation ended. */
   public enum End {
-    /** The model chose a stop id. */
+    /** The model chose a stop id, or its listener stopped it. */
     STOP,
     /** As many tokens as were asked for. */
     LENGTH,
@@ -20,7 +21,7 @@ public final class Generator {
   }
 
   /**
-   * @param ids what follows the prompt; the stop id, where one was chosen, is the last of them
+   * @param ids what follows the prompt; the id that ended it is the last of them
    */
   public record Continuation(int[] ids, End end) {}
 
@@ -36,12 +37,12 @@ public final class Generator {
    * @param prompt ids to continue, BOS included where the model expects one
    * @param maxTokens how many to add at most
    * @param stopIds ids that end the continuation
-   * @param listener is given each id as it is chosen
+   * @param listener is given each id as it is chosen, and says whether to stop after it
    * @throws IllegalArgumentException when the prompt is empty, has an id outside the vocabulary or
    *     fills the context
    */
   public Continuation generate(
-      int[] prompt, int maxTokens, Set<Integer> stopIds, Sampler sampler, IntConsumer listener) {
+      int[] prompt, int maxTokens, Set<Integer> stopIds, Sampler sampler, IntPredicate listener) {
     int context = engine.config().contextLength();
     if (prompt.length == 0) {
       throw new IllegalArgumentException(
@@ -67,11 +68,13 @@ public final class Generator {
     try (LlamaEngine.Decoder decoder =
         engine.decoder(parameters, Math.min(context, prompt.length + room))) {
       float[] logits = decoder.append(prompt);
+      BitSet seen = new BitSet();
+      Arrays.stream(prompt).forEach(seen::set);
       while (true) {
-        int id = sampler.sample(logits);
+        int id = sampler.sample(logits, seen);
         ids[count++] = id;
-        listener.accept(id);
-        if (stopIds.contains(id)) {
+        seen.set(id);
+        if (listener.test(id) || stopIds.contains(id)) {
           return new Continuation(Arrays.copyOf(ids, count), End.STOP);
         }
         if (count == room) {
@@ -84,6 +87,6 @@ public final class Generator {
 
   /** As above, without a listener. */
   public Continuation generate(int[] prompt, int maxTokens, Set<Integer> stopIds, Sampler sampler) {
-    return generate(prompt, maxTokens, stopIds, sampler, id -> {});
+    return generate(prompt, maxTokens, stopIds, sampler, id -> false);
   }
 }

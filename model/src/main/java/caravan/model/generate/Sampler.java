@@ -1,41 +1,26 @@
 package caravan.model.generate;
 
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
- * Chooses the next token from its logits: divided by the temperature, cut to the {@code topK}
- * highest, then to the nucleus (Holtzman et al. 2020, arXiv 1904.09751): the fewest tokens, most
- * probable first, whose probabilities sum to {@code topP}. Equal logits rank by lower id. The same
- * seed gives the same choices.
+ * Chooses the next token from its logits as {@link Sampling} says. Equal logits rank by lower id.
+ * The same seed gives the same choices.
  */
 public final class Sampler {
-  private final double temperature;
-  private final int topK;
-  private final double topP;
+  private final Sampling settings;
   private final Random random;
 
-  /**
-   * @param temperature 0 takes the highest logit (the lowest such id) and ignores the rest
-   * @param topK how many tokens stay eligible, 0 for all
-   * @param topP probability mass that stays eligible, above 0 up to 1 (all)
-   * @throws IllegalArgumentException when one is out of range
-   */
-  public Sampler(double temperature, int topK, double topP, long seed) {
-    if (!(temperature >= 0) || Double.isInfinite(temperature)) {
-      throw new IllegalArgumentException(
-          "temperature: got " + temperature + ", wanted 0 (greedy) or more");
-    }
-    if (topK < 0) {
-      throw new IllegalArgumentException("top-k: got " + topK + ", wanted 0 (all) or more");
-    }
-    if (!(topP > 0 && topP <= 1)) {
-      throw new IllegalArgumentException("top-p: got " + topP + ", wanted above 0 and at most 1");
-    }
-    this.temperature = temperature;
-    this.topK = topK;
-    this.topP = topP;
+  public Sampler(Sampling settings, long seed) {
+    this.settings = settings;
     this.random = new Random(seed);
+  }
+
+  /** Without min-p and repetition penalty. */
+  public Sampler(double temperature, int topK, double topP, long seed) {
+    this(new Sampling(temperature, topK, topP, 0, 1), seed);
   }
 
   /** Always the most probable token. */
@@ -45,36 +30,80 @@ public final class Sampler {
 
   /**
    * @param logits [vocab] left unchanged
-   * @throws IllegalStateException when one of them is not a number or is infinite
+   * @param seen ids of the prompt and of what followed it, which a repetition penalty is for
+   * @throws IllegalStateException when a logit is not a number or is infinite
    */
+  public int sample(float[] logits, BitSet seen) {
+    return sample(penalized(logits, seen));
+  }
+
+  private float[] penalized(float[] logits, BitSet seen) {
+    float penalty = (float) settings.repetitionPenalty();
+    if (penalty == 1) {
+      return logits;
+    }
+    float[] penalized = logits.clone();
+    seen.stream()
+        .forEach(
+            id -> penalized[id] = logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty);
+    return penalized;
+  }
+
+  /** As above, where nothing was seen before. */
   public int sample(float[] logits) {
     int best = highest(logits);
-    if (temperature == 0 || topK == 1) {
+    if (settings.temperature() == 0 || settings.topK() == 1) {
       return best;
     }
-    int[] ids = new int[logits.length];
-    double[] weights = new double[logits.length];
-    boolean ranked = topK > 0 || topP < 1;
-    int[] order = ranked ? descending(logits) : null;
-    int eligible = topK > 0 ? Math.min(topK, logits.length) : logits.length;
+    int[] ids = eligible(logits);
+    double[] weights = new double[ids.length];
     double sum = 0;
-    for (int i = 0; i < eligible; i++) {
-      ids[i] = ranked ? order[i] : i;
-      weights[i] = Math.exp((logits[ids[i]] - (double) logits[best]) / temperature);
+    for (int i = 0; i < ids.length; i++) {
+      double distance = logits[ids[i]] - (double) logits[best];
+      weights[i] = Math.exp(distance / settings.temperature());
       sum += weights[i];
     }
-    if (topP < 1) {
-      double wanted = topP * sum;
-      sum = 0;
-      int nucleus = 0;
-      while (nucleus < eligible && sum < wanted) {
-        sum += weights[nucleus++];
+    int count = ids.length;
+    if (settings.isCut()) {
+      count = nucleus(weights, settings.topP() * sum);
+      while (weights[count - 1] < settings.minP()) {
+        count--;
       }
-      eligible = nucleus;
+      sum = 0;
+      for (int i = 0; i < count; i++) {
+        sum += weights[i];
+      }
     }
+    return ids[drawn(weights, count, sum)];
+  }
+
+  /** All ids, or the topK best, best first, where any are to be cut off. */
+  private int[] eligible(float[] logits) {
+    boolean all = settings.topK() == 0 || settings.topK() >= logits.length;
+    if (all && !settings.isCut()) {
+      return IntStream.range(0, logits.length).toArray();
+    }
+    int[] order = descending(logits);
+    return all ? order : Arrays.copyOf(order, settings.topK());
+  }
+
+  /** The fewest of the sorted weights that sum to {@code wanted}. */
+  private int nucleus(double[] weights, double wanted) {
+    if (settings.topP() == 1) {
+      return weights.length;
+    }
+    double sum = 0;
+    int count = 0;
+    while (count < weights.length && sum < wanted) {
+      sum += weights[count++];
+    }
+    return Math.max(1, count);
+  }
+
+  private int drawn(double[] weights, int count, double sum) {
     double threshold = random.nextDouble() * sum;
     int last = 0;
-    for (int i = 0; i < eligible; i++) {
+    for (int i = 0; i < count; i++) {
       threshold -= weights[i];
       if (weights[i] > 0) {
         last = i;
@@ -83,7 +112,7 @@ public final class Sampler {
         }
       }
     }
-    return ids[last];
+    return last;
   }
 
   private static int highest(float[] logits) {

@@ -8,6 +8,7 @@ import caravan.model.engine.CpuEngine;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Set;
+import java.util.function.IntPredicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -42,6 +43,47 @@ class GeneratorTest {
         generator.generate(golden.prompt(), whole.length, Set.of(stop), Sampler.greedy());
     assertThat(got.ids()).isEqualTo(Arrays.copyOf(whole, first + 1));
     assertThat(got.end()).isEqualTo(Generator.End.STOP);
+  }
+
+  @Test
+  void aListenerEndsTheContinuation() {
+    int[] whole = golden.continuation();
+    Generator.Continuation got =
+        generator.generate(
+            golden.prompt(),
+            whole.length,
+            Set.of(),
+            Sampler.greedy(),
+            new IntPredicate() {
+              private int heard;
+
+              @Override
+              public boolean test(int id) {
+                return ++heard == 3;
+              }
+            });
+    assertThat(got.ids()).isEqualTo(Arrays.copyOf(whole, 3));
+    assertThat(got.end()).isEqualTo(Generator.End.STOP);
+  }
+
+  /** With a penalty this large nothing is said twice while anything is left. */
+  @Test
+  void thePenaltyIsForThePromptAndForWhatFollowedIt() {
+    int vocab = golden.config().vocabSize();
+    int[] prompt = golden.prompt();
+    int left = (int) (vocab - Arrays.stream(prompt).distinct().count());
+    int wanted = Math.min(left, golden.config().contextLength() - prompt.length);
+    int[] ids =
+        generator
+            .generate(
+                prompt,
+                wanted,
+                Set.of(),
+                new Sampler(new Sampling(0, 0, 1, 0, 1e6), 1),
+                id -> false)
+            .ids();
+    assertThat(ids).hasSize(wanted).doesNotContain(prompt);
+    assertThat(Arrays.stream(ids).distinct().count()).isGreaterThan(wanted * 3L / 4);
   }
 
   @Test

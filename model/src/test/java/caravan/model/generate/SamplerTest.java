@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
+import java.util.BitSet;
 import org.junit.jupiter.api.Test;
 
 class SamplerTest {
@@ -53,6 +54,37 @@ class SamplerTest {
   void topPIsTakenOfWhatTopKLeft() {
     // Of the two best, .5 each, a mass of .45 needs only the first.
     assertClose(frequencies(new Sampler(1, 2, 0.45, 4)), new double[] {0, 1, 0, 0, 0});
+  }
+
+  @Test
+  void minPKeepsWhatIsProbableEnoughBesideTheBest() {
+    // Beside the best (1): 1 (3), .368 (4), .135 (0), .007 (2).
+    double[] two = frequencies(new Sampler(new Sampling(1, 0, 1, 0.4, 1), 4));
+    assertClose(two, new double[] {0, .5, 0, .5, 0});
+    double[] three = frequencies(new Sampler(new Sampling(1, 0, 1, 0.3, 1), 4));
+    assertThat(three[4]).isBetween(.14, .17);
+    assertThat(three[0]).isZero();
+    // At a temperature of 2 the fourth has .368 of the best.
+    assertThat(frequencies(new Sampler(new Sampling(2, 0, 1, 0.3, 1), 4))[0]).isPositive();
+    assertClose(
+        frequencies(new Sampler(new Sampling(1, 1, 1, 1, 1), 4)), new double[] {0, 1, 0, 0, 0});
+  }
+
+  @Test
+  void aRepetitionPenaltyWeakensWhatWasSeenAndLeavesTheLogitsAsTheyAre() {
+    float[] logits = {2f, 1.9f, -1f, -1.1f};
+    float[] before = logits.clone();
+    BitSet seen = new BitSet();
+    seen.set(0);
+    seen.set(2);
+    Sampler greedy = new Sampler(new Sampling(0, 0, 1, 0, 1.3), 1);
+    assertThat(greedy.sample(logits, new BitSet())).isZero();
+    assertThat(greedy.sample(logits, seen)).isEqualTo(1);
+    assertThat(logits).containsExactly(before);
+    // −1 · 1.3 lies below −1.1.
+    float[] negative = {-9f, -9f, -1f, -1.1f};
+    assertThat(greedy.sample(negative, seen)).isEqualTo(3);
+    assertThat(Sampler.greedy().sample(negative, seen)).isEqualTo(2);
   }
 
   @Test
