@@ -6,6 +6,7 @@ import caravan.pipeline.dedup.DedupConfig;
 import caravan.pipeline.dedup.DedupIndex;
 import caravan.pipeline.dedup.DedupStage;
 import caravan.pipeline.dedup.IndexRun;
+import caravan.pipeline.dedup.RepeatStage;
 import caravan.pipeline.read.ReadConfig;
 import java.util.List;
 import java.util.Map;
@@ -61,7 +62,7 @@ final class DedupJob extends Job<DedupJob.Config> {
     boolean isUnprepared = index.isPresent() && !index.get().isPrepared();
     StageOutput.Result result =
         output.run(
-            new DedupStage(config.dedup(), config.seed(), index),
+            new RepeatStage(new DedupStage(config.dedup(), config.seed(), index), config.dedup()),
             corpus.inputs(),
             corpus.reader().documents(spark),
             index.map(IndexRun::config).orElse(settings),

@@ -21,6 +21,8 @@ import java.util.List;
  * @param sourcePriority sources to prefer, most preferred first; a source that is not named comes
  *     after all that are
  * @param dateField field of {@code meta} that {@link Survivor#EARLIEST} compares
+ * @param lines lines and paragraphs that several documents have
+ * @param substrings passages that several documents have
  */
 public record DedupConfig(
     int shingleUnits,
@@ -32,7 +34,9 @@ public record DedupConfig(
     int bucketWindow,
     List<Survivor> survivor,
     List<String> sourcePriority,
-    String dateField)
+    String dateField,
+    LineConfig lines,
+    SubstringConfig substrings)
     implements Serializable {
 
   /** A reason to prefer a document of a cluster. */

@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.spark.Partitioner;
+import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -49,6 +50,11 @@ final class Entries implements AutoCloseable {
     return new Entries(sc.parallelize(List.<byte[]>of(), 1));
   }
 
+  static Entries empty(SparkContext sc, int partitions) {
+    return new Entries(
+        JavaSparkContext.fromSparkContext(sc).parallelize(List.<byte[]>of(), partitions));
+  }
+
   private static Iterator<byte[]> packed(Iterator<Entry> entries) {
     Blocks packed = new Blocks(entries, Route.HASH, 1);
     return new Step<>() {
@@ -73,6 +79,11 @@ final class Entries implements AutoCloseable {
             .partitionBy(new ByNumber(partitions))
             .values()
             .mapPartitions(part -> packed(EntrySorter.sorted(part, route))));
+  }
+
+  /** Sorts each partition by itself: nothing is moved. */
+  Entries sortedWithin(Route route) {
+    return new Entries(blocks.mapPartitions(part -> packed(EntrySorter.sorted(part, route)), true));
   }
 
   Entries map(Transform transform) {

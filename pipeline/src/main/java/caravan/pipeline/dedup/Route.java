@@ -64,6 +64,10 @@ enum Route {
     return (long) partition << ORDINAL_BITS | ordinal;
   }
 
+  static int partitionOf(long ref) {
+    return (int) (ref >>> ORDINAL_BITS);
+  }
+
   static long ordinal(long ref) {
     return ref & ((1L << ORDINAL_BITS) - 1);
   }

@@ -29,6 +29,40 @@ final class TextEntry implements Serializable {
    */
   byte[] payload(Document d, long ref, long[] buckets) {
     ByteArrayOutputStream out = new ByteArrayOutputStream(128 + buckets.length * Long.BYTES);
+    preference(out, d);
+    int id = out.size();
+    string(out, d.id());
+    string(out, d.source());
+    string(out, d.path());
+    // Decides between rows that are alike but for white space.
+    out.writeBytes(Entry.pack(XXH3.hashChars(d.text())));
+    int reference = out.size();
+    out.writeBytes(Entry.pack(ref));
+    out.writeBytes(Entry.pack(buckets));
+    number(out, id);
+    number(out, reference);
+    return out.toByteArray();
+  }
+
+  /**
+   * What decides which of several occurrences of a passage is the first: the same rule, then a hash
+   * of all that tells documents apart. As unsigned bytes, smaller is earlier.
+   *
+   * @param last whether the document comes after all others
+   */
+  byte[] order(Document d, boolean last) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream(32);
+    out.write(last ? 1 : 0);
+    preference(out, d);
+    StringBuilder all = new StringBuilder();
+    for (String part : new String[] {d.id(), d.source(), d.path(), d.text()}) {
+      all.append(part.length()).append(' ').append(part);
+    }
+    out.writeBytes(Entry.pack(XXH3.hashChars(all)));
+    return out.toByteArray();
+  }
+
+  private void preference(ByteArrayOutputStream out, Document d) {
     for (DedupConfig.Survivor rule : config.survivor()) {
       switch (rule) {
         case LONGEST -> {
@@ -46,18 +80,6 @@ final class TextEntry implements Serializable {
         }
       }
     }
-    int id = out.size();
-    string(out, d.id());
-    string(out, d.source());
-    string(out, d.path());
-    // Decides between rows that are alike but for white space.
-    out.writeBytes(Entry.pack(XXH3.hashChars(d.text())));
-    int reference = out.size();
-    out.writeBytes(Entry.pack(ref));
-    out.writeBytes(Entry.pack(buckets));
-    number(out, id);
-    number(out, reference);
-    return out.toByteArray();
   }
 
   /** Of a text of an earlier run: its document's id alone. */

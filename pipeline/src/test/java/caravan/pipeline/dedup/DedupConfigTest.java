@@ -44,7 +44,18 @@ class DedupConfigTest {
     assertThatThrownBy(
             () ->
                 new DedupConfig(
-                    units, bands, rows, 0, similarity, 0, window, List.of(), List.of(), ""))
+                    units,
+                    bands,
+                    rows,
+                    0,
+                    similarity,
+                    0,
+                    window,
+                    List.of(),
+                    List.of(),
+                    "",
+                    TestConfig.lines(RepeatAction.OFF, 2),
+                    TestConfig.substrings(RepeatAction.OFF, false)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(message);
   }

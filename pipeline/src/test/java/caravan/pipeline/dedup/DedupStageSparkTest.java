@@ -246,17 +246,8 @@ class DedupStageSparkTest {
     documents.add(dated("early", text, "2023-12-31"));
     documents.add(new Document("undated", "test", "a.jsonl", "en", text + " x", Map.of()));
     DedupConfig config =
-        new DedupConfig(
-            5,
-            20,
-            6,
-            10,
-            0.7,
-            0,
-            64,
-            List.of(DedupConfig.Survivor.EARLIEST),
-            List.of(),
-            "published");
+        TestConfig.dedup(
+            0.7, 0, 64, List.of(DedupConfig.Survivor.EARLIEST), List.of(), "published");
     assertThat(survivors(config)).containsExactly("early");
   }
 

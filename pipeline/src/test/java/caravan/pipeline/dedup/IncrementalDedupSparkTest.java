@@ -26,11 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 class IncrementalDedupSparkTest {
   private static final int DAYS = 10;
   private static final DedupConfig CONFIG =
-      new DedupConfig(
-          5,
-          20,
-          6,
-          10,
+      TestConfig.dedup(
           0.7,
           0,
           64,
