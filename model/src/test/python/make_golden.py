@@ -5,7 +5,8 @@
     …/make_golden.py --check --exported model/target/golden   also open what GoldenTest exported there
 
 Per case a directory as `save_pretrained` writes it (config.json, model.safetensors), golden.json (token ids, labels,
-loss, greedy continuation) and golden.safetensors (logits, and the gradient of every parameter).
+loss, greedy continuation) and golden.safetensors (logits, the gradient of every parameter, and the parameters after two
+steps of AdamW).
 """
 import argparse
 import json
@@ -56,6 +57,21 @@ def greedy(model, prompt):
     return ids
 
 
+def stepped(folder, ids, labels):
+    """The parameters after two steps of AdamW with clipping; gains of norms are spared by the decay."""
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    matrices = [p for p in model.parameters() if p.dim() == 2]
+    gains = [p for p in model.parameters() if p.dim() == 1]
+    optimizer = torch.optim.AdamW([dict(params=matrices, weight_decay=0.1), dict(params=gains, weight_decay=0.0)],
+                                  lr=0.01, betas=(0.9, 0.95), eps=1e-8)
+    for _ in range(2):
+        optimizer.zero_grad()
+        model(input_ids=ids, labels=labels).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return {f"stepped.{key}": p.detach().contiguous() for key, p in model.named_parameters()}
+
+
 def make(name, folder):
     """Makes one case; numpy draws the numbers because its RandomState never changes."""
     settings, dtype = CASES[name]
@@ -78,6 +94,7 @@ def make(name, folder):
     output.loss.backward()
     tensors = {"logits": output.logits.detach().contiguous()}
     tensors |= {f"gradient.{key}": p.grad.contiguous() for key, p in model.named_parameters()}
+    tensors |= stepped(folder, ids, labels)
     save_file(tensors, folder / "golden.safetensors")
 
     prompt = ids[:1, :PROMPT]

@@ -99,6 +99,11 @@ public final class Golden implements AutoCloseable {
     return tensor("gradient." + name);
   }
 
+  /** A parameter after two steps of AdamW (rate .01, decay .1, clipping at 1) on the batch. */
+  public float[] stepped(String name) {
+    return tensor("stepped." + name);
+  }
+
   /** Natural log-probability of a token at position {@code p} of the flat batch. */
   public double logProbability(int p, int token) {
     float[] logits = logits();

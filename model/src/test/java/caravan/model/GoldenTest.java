@@ -13,6 +13,8 @@ import caravan.model.engine.Nd4jEngine;
 import caravan.model.engine.TokenBatch;
 import caravan.model.generate.Generator;
 import caravan.model.generate.Sampler;
+import caravan.model.train.AdamW;
+import caravan.model.train.Schedule;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -29,11 +31,15 @@ import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.assertj.core.data.Offset;
 import org.bytedeco.javacpp.FloatPointer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
 
 /** Both engines compute what Hugging Face's transformers computed with the same files. */
 class GoldenTest {
@@ -71,9 +77,64 @@ class GoldenTest {
         float[] got = new float[(int) slice.length()];
         FloatPointer from = gradient.getPointer(slice.offset());
         from.get(got);
-        assertThat(got).as(slice.name()).containsExactly(golden.gradient(slice.name()), CLOSE);
+        float[] wanted = golden.gradient(slice.name());
+        assertThat(got).as(slice.name()).containsExactly(wanted, CLOSE);
+        assertThat(distance(got, wanted) / norm(wanted)).as(slice.name()).isLessThan(1e-4);
       }
     }
+  }
+
+  private static double norm(float[] values) {
+    return distance(values, new float[values.length]);
+  }
+
+  private static double distance(float[] a, float[] b) {
+    double squares = 0;
+    for (int i = 0; i < a.length; i++) {
+      squares += ((double) a[i] - b[i]) * (a[i] - b[i]);
+    }
+    return Math.sqrt(squares);
+  }
+
+  /** Clipping, moments, bias correction and decay, through Deeplearning4j's own training step. */
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("cases")
+  void twoStepsOfAdamWMoveEveryParameterAsPyTorchDoes(String name) throws IOException {
+    Schedule constant = new Schedule(Schedule.Kind.CONSTANT, 0.01, 0, 0, 10);
+    AdamW adam = new AdamW(constant, 0.9, 0.95, 1e-8, 1);
+    try (Golden golden = Golden.open(name)) {
+      ComputationGraph graph = LlamaGraph.create(golden.config(), adam, 0.1, 1, "cpu", 1);
+      float[] before = floats(golden.model());
+      graph.params().assign(Nd4j.createFromArray(before).reshape(1, before.length));
+      TokenBatch batch = golden.batch();
+      MultiDataSet data =
+          new MultiDataSet(
+              array(batch.ids(), batch.batch(), batch.seq()),
+              array(batch.targets(), batch.batch(), batch.seq()));
+      graph.fit(data);
+      graph.fit(data);
+      float[] after = graph.params().dup().data().asFloat();
+      for (HuggingFaceWeights.Slice slice :
+          HuggingFaceWeights.slices(new ParameterLayout(golden.config()))) {
+        int from = (int) slice.offset();
+        int to = from + (int) slice.length();
+        float[] wanted = golden.stepped(slice.name());
+        double moved = distance(wanted, Arrays.copyOfRange(before, from, to));
+        assertThat(distance(Arrays.copyOfRange(after, from, to), wanted) / moved)
+            .as(slice.name())
+            .isLessThan(1e-3);
+      }
+      LlamaGraph.output(graph).close();
+      graph.close();
+    }
+  }
+
+  private static INDArray array(int[] ids, int rows, int columns) {
+    float[] floats = new float[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      floats[i] = ids[i];
+    }
+    return Nd4j.createFromArray(floats).reshape(rows, columns);
   }
 
   @ParameterizedTest(name = "{0}, {1}")
