@@ -4,82 +4,9 @@
 //
 // A kernel attention_W serves every head width D <= W that is a multiple of 8, for bfloat16; query,
 // key and value rows must start at 16-byte boundaries.
-#include "tensor_core.cuh"
+#include "softmax.cuh"
 
 #if REAL_BF16
-// The largest score of each row so far and this thread's share of its sum of exponentials.
-template <int M>
-struct RunningSoftmax {
-  float maximum[M][2];
-  float sum[M][2];
-};
-
-DEVICE float quad_max(float x) {
-  x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
-  return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
-}
-
-DEVICE float quad_sum(float x) {
-  x += __shfl_xor_sync(0xffffffffu, x, 1);
-  return x + __shfl_xor_sync(0xffffffffu, x, 2);
-}
-
-// Scores of keys that a row may not see become minus infinity.
-template <int M, int N>
-DEVICE void hide(float s[M][N][4], int key0, int position0, const int starts[M][2]) {
-  int lane = threadIdx.x % WARP;
-#pragma unroll
-  for (int m = 0; m < M; m++) {
-#pragma unroll
-    for (int n = 0; n < N; n++) {
-#pragma unroll
-      for (int i = 0; i < 4; i++) {
-        int key = key0 + n * 8 + lane % 4 * 2 + i % 2;
-        int position = position0 + m * 16 + i / 2 * 8 + lane / 4;
-        if (key > position || key < starts[m][i / 2]) s[m][n][i] = __uint_as_float(0xff800000u);
-      }
-    }
-  }
-}
-
-// s becomes e^(s - maximum) and what was summed up before is scaled to the new maximum; `scale`
-// takes scores to exponents of 2.
-template <int M, int N, int D>
-DEVICE void soften(
-    float s[M][N][4], float out[M][D / 8][4], RunningSoftmax<M>& softmax, float scale) {
-#pragma unroll
-  for (int m = 0; m < M; m++) {
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-      float maximum = softmax.maximum[m][half];
-#pragma unroll
-      for (int n = 0; n < N; n++) {
-        maximum = fmaxf(maximum, fmaxf(s[m][n][2 * half], s[m][n][2 * half + 1]));
-      }
-      maximum = quad_max(maximum);
-      // A row that has seen no key yet must not subtract infinities.
-      float offset = maximum < NEGATIVE_INFINITY ? 0.f : maximum * scale;
-      float shrink = exp2_fast(softmax.maximum[m][half] * scale - offset);
-      softmax.maximum[m][half] = maximum;
-      float sum = softmax.sum[m][half] * shrink;
-#pragma unroll
-      for (int n = 0; n < N; n++) {
-#pragma unroll
-        for (int i = 2 * half; i < 2 * half + 2; i++) {
-          s[m][n][i] = exp2_fast(s[m][n][i] * scale - offset);
-          sum += s[m][n][i];
-        }
-      }
-      softmax.sum[m][half] = sum;
-#pragma unroll
-      for (int n = 0; n < D / 8; n++) {
-        out[m][n][2 * half] *= shrink;
-        out[m][n][2 * half + 1] *= shrink;
-      }
-    }
-  }
-}
-
 template <int D, int M, int WARPS, int KEYS>
 DEVICE void attention_forward(
     bf16* out, float* lse, const bf16* q, const bf16* k, const bf16* v, int seq, int keys, int H,
@@ -121,11 +48,7 @@ DEVICE void attention_forward(
   float scale = rsqrtf((float)width);
   float sums[M][D / 8][4] = {};
   RunningSoftmax<M> softmax;
-#pragma unroll
-  for (int i = 0; i < 2 * M; i++) {
-    softmax.maximum[i / 2][i % 2] = __uint_as_float(0xff800000u);
-    softmax.sum[i / 2][i % 2] = 0;
-  }
+  softmax.clear();
   const bf16* warp_queries = queries + (warp_row - row0) * STRIDE;
   for (int tile = last; tile >= first; tile--) {
     int stage = (last - tile) & 1;
@@ -140,7 +63,9 @@ DEVICE void attention_forward(
     if (row_starts != nullptr || key0 + KEYS - 1 > warp_row + shift) {
       hide<M, N>(s, key0, warp_row + shift, start);
     }
-    soften<M, N, D>(s, sums, softmax, scale * LOG2_E);
+    float shrink[M][2];
+    soften<M, N>(s, shrink, softmax, scale * LOG2_E);
+    scale_rows<M, D / 8>(sums, shrink);
     times<M, N, D>(sums, s, tile_keys + KEYS * STRIDE);
   }
 

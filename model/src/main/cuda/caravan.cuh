@@ -12,12 +12,13 @@
 
 #ifndef CARAVAN_SHIM
 #define CARAVAN_KERNEL(name)
-// Dynamic shared memory of a block, 128-byte aligned; the launch's shared bytes give its size.
-extern __shared__ __align__(128) unsigned char dynamic_shared[];
+// Dynamic shared memory of a block, 1024-byte aligned; the launch's shared bytes give its size.
+extern __shared__ __align__(1024) unsigned char dynamic_shared[];
 #define DYNAMIC_SHARED(type, name) type* name = (type*)dynamic_shared
 #endif
 
-#define DEVICE static __device__ __forceinline__
+#define DEVICE_MEMBER __device__ __forceinline__
+#define DEVICE static DEVICE_MEMBER
 
 // The upper half of a float32.
 struct bf16 {

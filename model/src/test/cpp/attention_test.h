@@ -137,4 +137,25 @@ inline void attention_equals_double(Shape s) {
   expect_near("attention_backward" + suffix + ", " + s.name(), dqkv.doubles(), a.dqkv,
               2 * REAL_TOLERANCE);
 }
+
+/** Hopper's kernels; their tiles are wider than the others'. */
+inline void attention_hopper_equals_double(Shape s) {
+  Attention a(s);
+  Reals out(a.dout.length), dqkv(a.qkv.length);
+  Floats lse(a.lse.size()), delta(a.lse.size());
+  unsigned batch = s.batch, heads = s.heads, groups = s.groups, tiles = ceil_div(s.seq, 128);
+  int W = s.width <= 64 ? 64 : 128;
+  std::string suffix = "hopper_" + std::to_string(W);
+  attention_forward(("attention_" + suffix).c_str(), a, out, lse, {heads, batch, tiles}, 256,
+                    W == 64 ? 49152 : 163840);
+  for (size_t i = 0; i < delta.length; i++) delta.set(i, a.delta[i]);
+  launch(("attention_backward_q_" + suffix).c_str(), {heads, batch, tiles}, 256,
+         W == 64 ? 65536 : 196608, dqkv.data(), a.dout.data(), a.qkv.data(), lse.data(),
+         delta.data(), s.seq, s.heads, s.groups, s.width, a.starts_or_null());
+  launch(("attention_backward_kv_" + suffix).c_str(), {groups, batch, tiles}, 256,
+         W == 64 ? 101376 : 132608, dqkv.data(), a.dout.data(), a.qkv.data(), lse.data(),
+         delta.data(), s.seq, s.heads, s.groups, s.width, a.starts_or_null());
+  expect_near("attention_backward_" + suffix + ", " + s.name(), dqkv.doubles(), a.dqkv,
+              2 * REAL_TOLERANCE);
+}
 #endif

@@ -14,6 +14,8 @@
 
 #include "attention.cu"
 #include "attention_backward.cu"
+#include "attention_backward_hopper.cu"
+#include "attention_hopper.cu"
 #include "attention_plain.cu"
 #include "decode.cu"
 #include "elementwise.cu"
@@ -170,8 +172,8 @@ void allocate(unsigned shared_bytes) {
         nullptr, STACK * MOST_THREADS, PROT_READ | PROT_WRITE,
         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   }
-  shared_storage.assign(shared_bytes + 128, 0);
-  shared_start = (unsigned char*)(((uintptr_t)shared_storage.data() + 127) / 128 * 128);
+  shared_storage.assign(shared_bytes + 1024, 0);
+  shared_start = (unsigned char*)(((uintptr_t)shared_storage.data() + 1023) / 1024 * 1024);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ int main() {
                   Shape{1, 200, 2, 2, 80, false}, Shape{2, 70, 3, 1, 96, true},
                   Shape{1, 128, 1, 1, 128, false}, Shape{1, 290, 4, 2, 128, true}}) {
     attention_equals_double(s);
+    attention_hopper_equals_double(s);
   }
 #endif
   // Widths that are and are not multiples of 8, narrower and wider than a block.
