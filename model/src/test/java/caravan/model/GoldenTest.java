@@ -100,7 +100,7 @@ class GoldenTest {
   @ParameterizedTest(name = "{0}")
   @MethodSource("cases")
   void twoStepsOfAdamWMoveEveryParameterAsPyTorchDoes(String name) throws IOException {
-    Schedule constant = new Schedule(Schedule.Kind.CONSTANT, 0.01, 0, 0, 10);
+    Schedule constant = new Schedule(Schedule.Kind.CONSTANT, 0.01, 0, 0, 10, 0);
     AdamW adam = new AdamW(constant, 0.9, 0.95, 1e-8, 1);
     try (Golden golden = Golden.open(name)) {
       ComputationGraph graph = LlamaGraph.create(golden.config(), adam, 0.1, 1, "cpu", 1);

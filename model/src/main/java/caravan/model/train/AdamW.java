@@ -91,7 +91,7 @@ public final class AdamW implements IUpdater {
     schedule =
         newSchedule != null
             ? newSchedule
-            : new Schedule(Schedule.Kind.CONSTANT, learningRate, 0, 0, 1);
+            : new Schedule(Schedule.Kind.CONSTANT, learningRate, 0, 0, 1, 0);
   }
 
   @Override

@@ -14,7 +14,8 @@ import java.io.Serializable;
  * @param learningRate peak learning rate
  * @param minLearningRate learning rate at the end
  * @param warmupSteps steps of linear warmup
- * @param schedule {@code constant}, {@code linear} or {@code cosine}
+ * @param schedule {@code constant}, {@code linear}, {@code cosine} or {@code wsd}
+ * @param decayFraction share of the steps, at the end, over which {@code wsd} decays
  * @param beta1 decay of AdamW's first moment
  * @param beta2 decay of AdamW's second moment
  * @param epsilon AdamW's epsilon
@@ -37,6 +38,7 @@ public record TrainConfig(
     double minLearningRate,
     int warmupSteps,
     String schedule,
+    double decayFraction,
     double beta1,
     double beta2,
     double epsilon,
@@ -69,7 +71,11 @@ public record TrainConfig(
     atLeast("validation-steps", validationSteps, 1);
     atLeast("validation-sequences", validationSequences, 0);
     atLeast("threads", threads, 1);
-    choice("schedule", schedule, "constant", "linear", "cosine");
+    choice("schedule", schedule, "constant", "linear", "cosine", "wsd");
+    if (!(decayFraction > 0 && decayFraction <= 1)) {
+      throw new IllegalArgumentException(
+          "train.decay-fraction: got " + decayFraction + ", wanted a number in (0, 1]");
+    }
     choice("engine", engine, "cpu", "nd4j");
     if (minLearningRate > learningRate) {
       throw new IllegalArgumentException(
@@ -88,7 +94,13 @@ public record TrainConfig(
   AdamW adamW() {
     Schedule.Kind kind = Schedule.Kind.valueOf(schedule.toUpperCase(java.util.Locale.ROOT));
     return new AdamW(
-        new Schedule(kind, learningRate, minLearningRate, warmupSteps, steps),
+        new Schedule(
+            kind,
+            learningRate,
+            minLearningRate,
+            warmupSteps,
+            steps,
+            (int) Math.round(steps * decayFraction)),
         beta1,
         beta2,
         epsilon,

@@ -11,7 +11,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 class AdamWTest {
-  private static final Schedule RATE = new Schedule(Schedule.Kind.LINEAR, 0.01, 0, 0, 10);
+  private static final Schedule RATE = new Schedule(Schedule.Kind.LINEAR, 0.01, 0, 0, 10, 0);
 
   /** Odd, so that the vector loop leaves a tail, and longer than a chunk. */
   private static final int LENGTH = 16_384 + 37;
@@ -62,7 +62,7 @@ class AdamWTest {
   @Test
   void survivesTheGraphConfigurationsJson() {
     AdamW adam =
-        new AdamW(new Schedule(Schedule.Kind.COSINE, 3e-4, 3e-5, 7, 70), 0.9, 0.95, 1e-9, 1);
+        new AdamW(new Schedule(Schedule.Kind.COSINE, 3e-4, 3e-5, 7, 70, 0), 0.9, 0.95, 1e-9, 1);
     ComputationGraphConfiguration conf =
         new NeuralNetConfiguration.Builder()
             .updater(adam)

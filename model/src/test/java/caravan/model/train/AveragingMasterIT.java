@@ -85,7 +85,7 @@ class AveragingMasterIT {
   /** One custom layer, a schedule that moves at every step, decay and clipping. */
   private static ComputationGraph graph() {
     AdamW adam =
-        new AdamW(new Schedule(Schedule.Kind.COSINE, 0.05, 0.001, 3, 8), 0.9, 0.95, 1e-8, 1);
+        new AdamW(new Schedule(Schedule.Kind.COSINE, 0.05, 0.001, 3, 8, 0), 0.9, 0.95, 1e-8, 1);
     LlamaConfig model = new LlamaConfig(16, 24, 1, 4, 2, 4, 23, 12, 10000, 1e-5, true);
     return LlamaGraph.create(model, adam, 0.1, 5, "cpu", 1);
   }

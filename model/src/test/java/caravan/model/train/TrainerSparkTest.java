@@ -188,7 +188,27 @@ class TrainerSparkTest {
   void aLossThatIsNoNumberStopsTheTraining(@TempDir Path output) {
     TrainConfig wild =
         new TrainConfig(
-            20, 1, 4, 12, 2, 1e30, 0, 0, "constant", 0.9, 0.95, 1e-8, 0, 0, 2, 1, 2, 0, "cpu", 1);
+            20,
+            1,
+            4,
+            12,
+            2,
+            1e30,
+            0,
+            0,
+            "constant",
+            0.1,
+            0.9,
+            0.95,
+            1e-8,
+            0,
+            0,
+            2,
+            1,
+            2,
+            0,
+            "cpu",
+            1);
     assertThatThrownBy(() -> new Trainer(spark, setup(output, wild)).run(() -> false, m -> {}))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("training loss is NaN at step")
@@ -228,6 +248,7 @@ class TrainerSparkTest {
         0.002,
         4,
         "cosine",
+        0.1,
         0.9,
         0.95,
         1e-8,
