@@ -15,9 +15,11 @@ import picocli.CommandLine.Command;
     description = "Hugging Face directory, GGUF file (.gguf) or llama2.c model (.bin) → checkpoint")
 final class ImportJob extends Job<ImportJob.Config> {
   /**
-   * @param tokenizer a tokenizer.model for a model that brings none
+   * @param tokenizer a tokenizer.model for a model that brings none, or one that extends the
+   *     model's own, for whose new pieces it then gets rows
    */
-  record Config(String input, String output, Optional<String> tokenizer) {}
+  record Config(
+      String input, String output, Optional<String> tokenizer, GrowConfig grow, long seed) {}
 
   ImportJob() {
     super(Config.class);
@@ -35,16 +37,17 @@ final class ImportJob extends Job<ImportJob.Config> {
 
   private static Checkpoint read(Config config, Configuration hadoop) {
     Checkpoint model = ModelFiles.open(config.input(), hadoop);
-    return config.tokenizer().map(file -> withTokenizer(model, file, hadoop)).orElse(model);
+    return config.tokenizer().map(file -> withTokenizer(model, file, config, hadoop)).orElse(model);
   }
 
-  private static Checkpoint withTokenizer(Checkpoint model, String file, Configuration hadoop) {
+  private static Checkpoint withTokenizer(
+      Checkpoint model, String file, Config config, Configuration hadoop) {
     SentencePieceTokenizer tokenizer = Tokenizers.read(file, hadoop);
-    int pieces = tokenizer.vocabSize();
-    if (pieces > model.config().vocabSize()) {
-      throw new IllegalArgumentException(
-          "tokenizer %s: %,d pieces, but the model has embeddings for %,d; give the model's own tokenizer"
-              .formatted(file, pieces, model.config().vocabSize()));
+    if (tokenizer.vocabSize() > model.config().vocabSize()
+        || GrowConfig.isExtended(config.input(), model, tokenizer)) {
+      try (model) {
+        return config.grow().grow(config.input(), model, tokenizer, config.seed());
+      }
     }
     Map<String, byte[]> files = new HashMap<>(model.tokenizerFiles());
     files.putAll(Tokenizers.files(tokenizer));

@@ -39,6 +39,7 @@ final class PretrainJob extends Job<PretrainJob.Config> {
       boolean bigram,
       long seed,
       ModelConfig model,
+      GrowConfig grow,
       TrainConfig train) {}
 
   /**
@@ -75,6 +76,8 @@ final class PretrainJob extends Job<PretrainJob.Config> {
         config.tokens(),
         config.checkpoint(),
         config.model(),
+        config.grow(),
+        config.seed(),
         config.train().sequenceLength(),
         hadoop);
   }

@@ -30,6 +30,7 @@ record StartingModel(
   /**
    * @param tokens directory of the shards
    * @param model the shape where there is no base, and how the base is to be read
+   * @param grow the rows of a base whose vocabulary the shards' tokenizer extends
    * @throws IllegalArgumentException when the base was made for other ids than the shards hold, or
    *     for shorter sequences
    */
@@ -37,10 +38,18 @@ record StartingModel(
       String tokens,
       Optional<String> base,
       ModelConfig model,
+      GrowConfig grow,
+      long seed,
       int sequenceLength,
       Configuration hadoop) {
     TokenManifest shards = TokenManifest.read(hadoop, new Path(tokens));
-    return base.map(path -> trained(path, shards, model.context(), sequenceLength, hadoop))
+    return base.map(
+            path ->
+                trained(
+                    fitting(path, tokens, shards, grow, seed, hadoop),
+                    path,
+                    model.context(),
+                    sequenceLength))
         .orElseGet(() -> untrained(tokens, shards, model, sequenceLength, hadoop));
   }
 
@@ -59,19 +68,52 @@ record StartingModel(
         Tokenizers.files(tokenizer));
   }
 
-  private static StartingModel trained(
+  /**
+   * The base checkpoint with a row for every id of the shards: as it is, or grown where the shards'
+   * tokenizer extends its own.
+   */
+  private static Checkpoint fitting(
       String path,
+      String tokens,
       TokenManifest shards,
-      ModelContext context,
-      int sequenceLength,
+      GrowConfig grow,
+      long seed,
       Configuration hadoop) {
     Checkpoint base = Checkpoints.open(path, hadoop);
     try {
-      shards.requireModelVocabulary(base.config().vocabSize());
-      byte[] tokenizer = base.tokenizerFiles().get(Tokenizers.FILE);
-      if (tokenizer != null) {
-        shards.requireTokenizer(SentencePieceTokenizer.of(tokenizer, path));
+      byte[] own = base.tokenizerFiles().get(Tokenizers.FILE);
+      if (own == null) {
+        shards.requireModelVocabulary(base.config().vocabSize());
+        return base;
       }
+      SentencePieceTokenizer tokenizer = SentencePieceTokenizer.of(own, path);
+      if (tokenizer.sha256().equals(shards.tokenizerSha256())) {
+        shards.requireModelVocabulary(base.config().vocabSize());
+        return base;
+      }
+      SentencePieceTokenizer other = Tokenizers.read(tokens, hadoop);
+      shards.requireTokenizer(other);
+      if (!GrowConfig.isExtended(path, base, other)) {
+        shards.requireTokenizer(tokenizer);
+      }
+      Checkpoint grown = grow.grow(path, base, other, seed);
+      base.close();
+      System.out.printf(
+          "pretrain: %,d rows for new token ids, from %,d to %,d (grow.rows=%s)%n",
+          other.vocabSize() - tokenizer.vocabSize(),
+          tokenizer.vocabSize(),
+          other.vocabSize(),
+          grow.rows());
+      return grown;
+    } catch (RuntimeException e) {
+      base.close();
+      throw e;
+    }
+  }
+
+  private static StartingModel trained(
+      Checkpoint base, String path, ModelContext context, int sequenceLength) {
+    try {
       LlamaConfig shape = context.of(base.config());
       if (shape.contextLength() < sequenceLength) {
         throw new IllegalArgumentException(

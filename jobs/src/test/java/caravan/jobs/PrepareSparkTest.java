@@ -262,6 +262,48 @@ class PrepareSparkTest {
   }
 
   @Test
+  @Order(6)
+  void anExtendedTokenizerGrowsTheModel() throws IOException {
+    Said extended =
+        run(
+            "extend-tokenizer",
+            "input=" + work.resolve("dedup"),
+            "measure-input=" + CORPUS,
+            "tokenizer=" + work.resolve("tokenizer"),
+            "output=" + work.resolve("extended"),
+            "extend-tokenizer.vocab-size=940");
+    assertThat(extended.status()).as(extended.err()).isZero();
+    assertThat(extended.out()).contains("extend-tokenizer: 940 pieces, 900 of the base in ");
+    assertThat(json("extended/report.json").at("/measuredOn/zh/newTokens").asInt()).isPositive();
+    Said tokenized =
+        run(
+            "tokenize",
+            "input=" + work.resolve("dedup"),
+            "output=" + work.resolve("extended-tokens"),
+            "tokenizer=" + work.resolve("extended"));
+    assertThat(tokenized.status()).as(tokenized.err()).isZero();
+    Said grown =
+        pretrain(
+            "grown",
+            "tokens=" + work.resolve("extended-tokens"),
+            "checkpoint=" + work.resolve("pretrain"));
+    assertThat(grown.status()).as(grown.err()).isZero();
+    assertThat(grown.out())
+        .contains("pretrain: 40 rows for new token ids, from 900 to 940 (grow.rows=mean)");
+    assertThat(work.resolve("grown/checkpoints/step-00000004/tokenizer.model"))
+        .hasSameBinaryContentAs(work.resolve("extended/tokenizer.model"));
+    assertThat(run("inspect", "input=" + work.resolve("grown")).out()).contains("940 token ids");
+    isRefused(
+        run(
+            "extend-tokenizer",
+            "input=" + work.resolve("dedup"),
+            "tokenizer=" + CORPUS,
+            "output=" + work.resolve("never")),
+        "road.jsonl: its ",
+        "no SentencePiece model");
+  }
+
+  @Test
   @Order(7)
   void aCheckpointOfAnotherShapeIsNotResumedFrom() {
     isRefused(

@@ -121,6 +121,23 @@ public record LlamaConfig(
         scaling);
   }
 
+  /** The same blocks with another number of token ids. */
+  public LlamaConfig withVocabSize(int size) {
+    return new LlamaConfig(
+        hiddenSize,
+        intermediateSize,
+        layerCount,
+        headCount,
+        kvHeadCount,
+        headDim,
+        size,
+        contextLength,
+        ropeTheta,
+        normEps,
+        tiedEmbeddings,
+        ropeScaling);
+  }
+
   /**
    * Radians that each rotary pair turns per position.
    *

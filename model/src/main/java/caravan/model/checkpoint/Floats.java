@@ -25,6 +25,16 @@ final class Floats {
     source.get(to, 0, count);
   }
 
+  /** Copies {@code from[fromOffset, fromOffset + count)} to {@code to[toOffset, …)}. */
+  static void copy(FloatPointer from, long fromOffset, FloatPointer to, long toOffset, long count) {
+    float[] chunk = new float[(int) Math.min(CHUNK_FLOATS, count)];
+    for (long done = 0; done < count; done += chunk.length) {
+      int n = (int) Math.min(chunk.length, count - done);
+      get(from, fromOffset + done, chunk, n);
+      put(to, toOffset + done, chunk, n);
+    }
+  }
+
   /** Whether two ranges hold the same bits. */
   static boolean equal(FloatPointer a, long aOffset, FloatPointer b, long bOffset, long count) {
     float[] left = new float[(int) Math.min(CHUNK_FLOATS, count)];

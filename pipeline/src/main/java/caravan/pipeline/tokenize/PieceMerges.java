@@ -1,9 +1,13 @@
 package caravan.pipeline.tokenize;
 
+import caravan.pipeline.tokenize.SentencePieceModel.Piece;
+import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * The merges of a SentencePiece vocabulary that may still grow: two neighbours merge where their
@@ -17,6 +21,26 @@ final class PieceMerges {
   private final List<String> texts = new ArrayList<>();
   private final PairMerges merges = new PairMerges();
   private final BpeMerger merger = new BpeMerger(merges);
+  private int nextRank;
+
+  private PieceMerges() {}
+
+  /** The merges of a vocabulary's normal pieces; equal scores have equal ranks, from 0 on. */
+  static PieceMerges of(SentencePieceModel model) {
+    List<Piece> normal =
+        model.pieces().stream().filter(piece -> piece.type() == PieceType.NORMAL).toList();
+    TreeMap<Float, Integer> ranks = new TreeMap<>(Comparator.reverseOrder());
+    normal.forEach(piece -> ranks.put(piece.score(), 0));
+    PieceMerges merges = new PieceMerges();
+    ranks.replaceAll((score, old) -> merges.nextRank++);
+    normal.forEach(piece -> merges.add(piece.text(), ranks.get(piece.score())));
+    return merges;
+  }
+
+  /** Adds a piece that is merged after all others; gives its symbol. */
+  int addLast(String piece) {
+    return add(piece, nextRank++);
+  }
 
   /**
    * Adds a piece.
@@ -24,7 +48,7 @@ final class PieceMerges {
    * @param rank lower ones are merged first
    * @return its symbol
    */
-  int add(String piece, int rank) {
+  private int add(String piece, int rank) {
     int symbol = symbol(piece);
     for (int i = 1; i < piece.length(); i++) {
       if (Character.isLowSurrogate(piece.charAt(i))) continue;
@@ -42,11 +66,7 @@ final class PieceMerges {
     return texts.size() - 1;
   }
 
-  String text(int symbol) {
-    return texts.get(symbol);
-  }
-
-  /** Symbols that a text is merged into, from its characters on. */
+  /** Parts that a text is merged into, from its characters on. */
   List<String> split(String text) {
     int[] symbols = text.codePoints().map(c -> symbol(Character.toString(c))).toArray();
     int length = merger.merge(symbols, symbols.length);

@@ -5,14 +5,12 @@ import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
 import java.lang.Character.UnicodeScript;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 
 /**
  * Goes on learning merges where a SentencePiece BPE vocabulary has stopped: the text is split by
@@ -31,11 +29,10 @@ final class VocabularyExtender {
   private final ExtensionConfig config;
   private final Set<UnicodeScript> scripts;
   private final Set<String> baseTexts = new HashSet<>();
-  private final PieceMerges known = new PieceMerges();
+  private final PieceMerges known;
   private final List<String> characters;
   private final List<String> merges = new ArrayList<>();
   private final MergeLearner learner;
-  private int rank;
 
   private VocabularyExtender(
       SentencePieceModel base,
@@ -46,13 +43,12 @@ final class VocabularyExtender {
     this.config = config;
     this.scripts = config.unicodeScripts();
     base.pieces().forEach(piece -> baseTexts.add(piece.text()));
-    addBasePieces();
+    known = PieceMerges.of(base);
     characters =
         Alphabet.of(characterCounts, config.characterCoverage(), baseTexts).characters().stream()
             .filter(this::isWanted)
             .map(Character::toString)
             .toList();
-    characters.forEach(text -> known.add(text, 0));
     learner = learner(segments);
   }
 
@@ -94,16 +90,6 @@ final class VocabularyExtender {
           "tokenizer: it has pieces of the type UNUSED, which are split again after merging, so"
               + " that no score puts new ones behind them; give a base without");
     }
-  }
-
-  /** Equal scores give equal ranks. */
-  private void addBasePieces() {
-    TreeMap<Float, Integer> ranks = new TreeMap<>(Comparator.reverseOrder());
-    List<Piece> normal =
-        base.pieces().stream().filter(piece -> piece.type() == PieceType.NORMAL).toList();
-    normal.forEach(piece -> ranks.put(piece.score(), 0));
-    ranks.replaceAll((score, old) -> rank++);
-    normal.forEach(piece -> known.add(piece.text(), ranks.get(piece.score())));
   }
 
   /** Whether a character may have a new piece, by the writing systems asked for. */
@@ -171,7 +157,7 @@ final class VocabularyExtender {
     if (baseTexts.contains(text) || !holdsWanted(text) || known.split(text).size() != 2) {
       return false;
     }
-    known.add(text, rank++);
+    known.addLast(text);
     return true;
   }
 
