@@ -24,11 +24,12 @@ import org.junit.jupiter.api.io.TempDir;
 /** Python's sentencepiece and numpy read what is made here. */
 class PythonSentencePieceIT {
   private static final List<Document> DOCUMENTS = MixedText.documents(200, 2);
-  private static final List<String> LINES = MixedText.lines(400, 3);
+  private static final List<String> LINES = MixedText.lines(10_000, 3);
 
   @TempDir static Path folder;
   private static SentencePieceTokenizer tokenizer;
   private static JsonNode python;
+  private static JsonNode transformers;
 
   @BeforeAll
   static void trainTokenizeAndRead() throws Exception {
@@ -58,18 +59,25 @@ class PythonSentencePieceIT {
     new TokenizeStage(spark, tokenizer, TokenizeConfig.of(0.1, 4000, true), 42)
         .write(SplitInputs.of(inputs, documents, 0), folder.resolve("tokens").toString());
     Files.write(folder.resolve("lines.json"), Json.bytes(LINES));
-    Path root = Path.of(System.getProperty("caravan.root"));
-    String environment =
-        run(root.resolve("jobs/venv").toString(), root.resolve("jobs/python/text.txt").toString());
-    python =
-        Json.MAPPER.readTree(
-            run(
-                Path.of(environment.strip(), "bin", "python").toString(),
-                Path.of(PythonSentencePieceIT.class.getResource("/read_shards.py").toURI())
-                    .toString(),
-                folder.resolve("tokenizer/tokenizer.model").toString(),
-                folder.resolve("lines.json").toString(),
-                folder.resolve("tokens").toString()));
+    String model = folder.resolve("tokenizer/tokenizer.model").toString();
+    String lines = folder.resolve("lines.json").toString();
+    python = python("text", "read_shards", model, lines, folder.resolve("tokens").toString());
+    transformers =
+        python("transformers", "transformers_ids", folder.resolve("tokenizer").toString(), lines);
+  }
+
+  /** What a script says in an environment of {@code jobs/python}. */
+  private static JsonNode python(String environment, String script, String... arguments)
+      throws Exception {
+    Path jobs = Path.of(System.getProperty("caravan.root"), "jobs");
+    String packages = jobs.resolve("python/" + environment + ".txt").toString();
+    String venv = run(jobs.resolve("venv").toString(), packages).strip();
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(venv, "bin", "python").toString());
+    command.add(
+        Path.of(PythonSentencePieceIT.class.getResource("/" + script + ".py").toURI()).toString());
+    command.addAll(List.of(arguments));
+    return Json.MAPPER.readTree(run(command.toArray(String[]::new)));
   }
 
   private static String run(String... command) throws IOException, InterruptedException {
@@ -96,7 +104,23 @@ class PythonSentencePieceIT {
       assertThat(tokenizer.encode(LINES.get(i))).as(LINES.get(i)).isEqualTo(ids);
       if (LINES.get(i).codePoints().anyMatch(c -> c > 0xFFFF)) beyondTheBasicPlane++;
     }
-    assertThat(beyondTheBasicPlane).isGreaterThan(20);
+    assertThat(beyondTheBasicPlane).isGreaterThan(500);
+  }
+
+  /** Its Llama tokenizers put no space before a text that begins with one. */
+  @Test
+  void transformersEncodesEveryLineToTheSameIds() {
+    assertThat(transformers.get("size").asInt()).isEqualTo(800);
+    int compared = 0;
+    for (int i = 0; i < LINES.size(); i++) {
+      if (LINES.get(i).startsWith(" ")) continue;
+      for (String kind : List.of("LlamaTokenizer", "AutoTokenizer")) {
+        int[] ids = Json.MAPPER.convertValue(transformers.get("ids").get(kind).get(i), int[].class);
+        assertThat(tokenizer.encode(LINES.get(i))).as(kind + ": " + LINES.get(i)).isEqualTo(ids);
+      }
+      compared++;
+    }
+    assertThat(compared).isGreaterThan(9000);
   }
 
   @Test
