@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy
 import sentencepiece
 
-model, texts, shards = sys.argv[1:]
+model, characters, texts, shards = sys.argv[1:]
 pieces = sentencepiece.SentencePieceProcessor(model_file=model)
 lines = json.loads(Path(texts).read_text(encoding="utf-8"))
+single = sentencepiece.SentencePieceProcessor(model_file=characters)
 encoded = [pieces.encode(line) for line in lines]
 manifest = json.loads((Path(shards) / "manifest.json").read_text(encoding="utf-8"))
 documents = {}
@@ -27,6 +28,7 @@ json.dump(
         "special": [pieces.unk_id(), pieces.bos_id(), pieces.eos_id(), pieces.pad_id()],
         "bytes": [pieces.id_to_piece(3), pieces.id_to_piece(258)],
         "ids": encoded,
+        "characterIds": [single.encode(line) for line in lines],
         "decoded": [pieces.decode(ids) for ids in encoded],
         "documents": documents,
     },

@@ -1,6 +1,7 @@
 package caravan.pipeline.tokenize;
 
 import caravan.pipeline.Json;
+import caravan.pipeline.tokenize.SentencePieceModel.ModelType;
 import caravan.pipeline.tokenize.SentencePieceModel.NormalizerSpec;
 import caravan.pipeline.tokenize.SentencePieceModel.Piece;
 import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
@@ -21,8 +22,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 
 /**
- * A SentencePiece BPE vocabulary, encoded by Spark NLP's native SentencePiece. Ids and decoded text
- * equal Python sentencepiece 0.2.0's.
+ * A SentencePiece BPE or character vocabulary, encoded by Spark NLP's native SentencePiece. Ids and
+ * decoded text equal Python sentencepiece 0.2.0's.
  *
  * <p>Two things are done on this side of the native library. Characters that no piece holds fall
  * back to bytes: their ids are written here. The text between them is cut where no piece can join
@@ -278,8 +279,9 @@ public final class SentencePieceTokenizer implements SentencePiece {
 
   private void requireSupported() {
     NormalizerSpec normalizer = model.normalizer();
-    if (model.trainer().modelType() != SentencePieceModel.ModelType.BPE) {
-      throw refused("its type is " + model.trainer().modelType() + ", wanted BPE");
+    ModelType type = model.trainer().modelType();
+    if (type != ModelType.BPE && type != ModelType.CHAR) {
+      throw refused("its type is " + type + ", wanted BPE or CHAR");
     }
     if (!model.trainer().byteFallback()) {
       throw refused("it has no byte fallback, so that rare characters would be lost");

@@ -107,7 +107,8 @@ public final class TokenizerTrainer {
   }
 
   private static void requireText(Inputs inputs, long records, Map<Integer, Long> characters) {
-    if (!characters.isEmpty()) return;
+    // Every text begins with a space for the encoder.
+    if (characters.keySet().stream().anyMatch(c -> c != PieceRules.SPACE)) return;
     throw new IllegalArgumentException(
         String.format(
             Locale.ROOT,

@@ -94,6 +94,42 @@ class BpeTrainerTest {
   }
 
   @Test
+  void controlSymbolsFollowTheBytesAndNoTextBecomesThem() {
+    TokenizerConfig config =
+        new TokenizerConfig(
+            Kind.BPE, 267, 1, 16, true, List.of("abc", "<|sep|>"), List.of("<|end|>"), 1000);
+    SentencePieceModel model = train(config, "abc abc abc abc<|end|>");
+    assertThat(model.pieces().subList(259, 262))
+        .containsExactly(
+            new Piece("abc", 0, PieceType.CONTROL),
+            new Piece("<|sep|>", 0, PieceType.CONTROL),
+            new Piece("<|end|>", 0, PieceType.USER_DEFINED));
+    assertThat(learned(model).subList(3, 8)).doesNotContain("abc");
+    assertThat(model.trainer().controlSymbols()).containsExactly("abc", "<|sep|>");
+    SentencePieceTokenizer tokenizer = SentencePieceTokenizer.of(model.toBytes(), "test");
+    assertThat(tokenizer.encode("abc<|sep|>")).doesNotContain(259, 260);
+    assertThat(SentencePieceModel.parse(model.toBytes(), "test")).isEqualTo(model);
+  }
+
+  @Test
+  void aCharacterModelHasCharactersAloneWithTheLogarithmsOfTheirShares() {
+    TokenizerConfig config =
+        new TokenizerConfig(Kind.CHAR, 1000, 1, 16, true, List.of(), List.of(), 1000);
+    SentencePieceModel model = train(config, "我我我我中中😀");
+    assertThat(model.trainer().modelType()).isEqualTo(SentencePieceModel.ModelType.CHAR);
+    assertThat(model.trainer().vocabSize()).isEqualTo(263);
+    assertThat(learned(model)).containsExactly("我", "中", "▁", "😀");
+    assertThat(model.pieces().get(259).score()).isEqualTo((float) Math.log(4 / 8.0));
+    assertThat(model.pieces().get(262).score()).isEqualTo((float) Math.log(1 / 8.0));
+  }
+
+  @Test
+  void controlCharactersAndUnpairedSurrogatesTeachNothing() {
+    SentencePieceModel model = train(config(263, 1), "ab\0ab\ud83dab\ude00\ud83d ab\u0085");
+    assertThat(learned(model)).containsExactly("ab", "a", "b", "▁");
+  }
+
+  @Test
   void theSameTextGivesTheSameFileInAnyOrder() {
     List<String> documents = new ArrayList<>();
     Random random = new Random(5);
@@ -190,5 +226,16 @@ class BpeTrainerTest {
         .hasMessage(
             "train-tokenizer.user-defined-symbols: got [a b], wanted distinct texts without spaces"
                 + " and control characters");
+    assertThatThrownBy(() -> config(300, 1, "<s>"))
+        .hasMessage(
+            "train-tokenizer.user-defined-symbols: got [<s>], wanted no '<s>', which every"
+                + " vocabulary has");
+    assertThatThrownBy(
+            () ->
+                new TokenizerConfig(
+                    Kind.BPE, 300, 1, 16, true, List.of("<x>"), List.of("<y>", "<x>"), 1000))
+        .hasMessage(
+            "train-tokenizer.control-symbols: got [<x>], wanted none of user-defined-symbols,"
+                + " which hold '<x>' too");
   }
 }

@@ -55,13 +55,34 @@ class PythonSentencePieceIT {
             42,
             0)
         .write(inputs, documents, folder.resolve("tokenizer").toString());
+    new TrainTokenizerStage(
+            spark,
+            new TokenizerConfig(
+                TokenizerConfig.Kind.CHAR,
+                800,
+                0.99,
+                16,
+                true,
+                List.of(),
+                List.of("<|end|>"),
+                1_000_000),
+            42,
+            0)
+        .write(inputs, documents, folder.resolve("characters").toString());
     tokenizer = SentencePieceTokenizer.read(folder.resolve("tokenizer/tokenizer.model"));
     new TokenizeStage(spark, tokenizer, TokenizeConfig.of(0.1, 4000, true), 42)
         .write(SplitInputs.of(inputs, documents, 0), folder.resolve("tokens").toString());
     Files.write(folder.resolve("lines.json"), Json.bytes(LINES));
     String model = folder.resolve("tokenizer/tokenizer.model").toString();
     String lines = folder.resolve("lines.json").toString();
-    python = python("text", "read_shards", model, lines, folder.resolve("tokens").toString());
+    python =
+        python(
+            "text",
+            "read_shards",
+            model,
+            folder.resolve("characters/tokenizer.model").toString(),
+            lines,
+            folder.resolve("tokens").toString());
     transformers =
         python("transformers", "transformers_ids", folder.resolve("tokenizer").toString(), lines);
   }
@@ -105,6 +126,17 @@ class PythonSentencePieceIT {
       if (LINES.get(i).codePoints().anyMatch(c -> c > 0xFFFF)) beyondTheBasicPlane++;
     }
     assertThat(beyondTheBasicPlane).isGreaterThan(500);
+  }
+
+  @Test
+  void pythonEncodesByACharacterModelToTheSameIds() throws IOException {
+    SentencePieceTokenizer characters =
+        SentencePieceTokenizer.read(folder.resolve("characters/tokenizer.model"));
+    for (int i = 0; i < LINES.size(); i++) {
+      int[] ids = Json.MAPPER.convertValue(python.get("characterIds").get(i), int[].class);
+      assertThat(characters.encode(LINES.get(i))).as(LINES.get(i)).isEqualTo(ids);
+    }
+    assertThat(characters.encode("a<|end|>")).hasSize(3).endsWith(259);
   }
 
   /** Its Llama tokenizers put no space before a text that begins with one. */

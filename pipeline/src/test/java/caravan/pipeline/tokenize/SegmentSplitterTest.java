@@ -35,6 +35,16 @@ class SegmentSplitterTest {
   }
 
   @Test
+  void unpairedSurrogatesPartSegmentsAndAreInNone() {
+    assertThat(split("好\ud83d吧\ude00a")).containsExactly("▁好", "吧", "a");
+  }
+
+  @Test
+  void spacesBesideAndInSymbolsAreTheSameAsElsewhere() {
+    assertThat(split(" a <b> c", "<b>")).containsExactly("▁▁a", "▁", "▁c");
+  }
+
+  @Test
   void userDefinedSymbolsAreCutOutLongestFirst() {
     assertThat(split("a<|im|>b<|im|>>c", "<|im|>", "<|im|>>")).containsExactly("▁a", "b", "c");
   }

@@ -214,7 +214,7 @@ class SentencePieceTokenizerTest {
   void modelsThatWouldLoseTextAreRefused() {
     assertRefused(
         TestModels.model(TestModels.spec(ModelType.UNIGRAM, true), TestModels.plain()),
-        "its type is UNIGRAM, wanted BPE");
+        "its type is UNIGRAM, wanted BPE or CHAR");
     assertRefused(
         TestModels.model(TestModels.spec(ModelType.BPE, false), TestModels.plain()),
         "it has no byte fallback, so that rare characters would be lost");

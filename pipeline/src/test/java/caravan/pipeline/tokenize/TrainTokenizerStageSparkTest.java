@@ -11,7 +11,11 @@ import caravan.pipeline.TestSpark;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.function.IntSupplier;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -44,6 +48,18 @@ class TrainTokenizerStageSparkTest {
 
   private TrainTokenizerStage stage(TokenizerConfig config) {
     return new TrainTokenizerStage(spark, config, 42, 0.05);
+  }
+
+  private TokenizerTrainer.Trained train(TokenizerConfig config, Dataset<Row> documents) {
+    return new TokenizerTrainer(config, 42, 0.05).train(inputs, documents);
+  }
+
+  private Dataset<Row> rows(List<String> texts) {
+    List<Row> rows =
+        texts.stream()
+            .map(t -> Documents.toRow(new Document(t, "s", "p", "zh", t, Map.of())))
+            .toList();
+    return spark.createDataFrame(rows, Documents.SCHEMA).repartition(3);
   }
 
   private String output() {
@@ -85,6 +101,113 @@ class TrainTokenizerStageSparkTest {
     byte[] one = Files.readAllBytes(folder.resolve("out/tokenizer.model"));
     stage(CONFIG).write(inputs, documents(9), output());
     assertThat(Files.readAllBytes(folder.resolve("out/tokenizer.model"))).isEqualTo(one);
+  }
+
+  @Test
+  void whenTooFewPairsWereFrequentMoreAreTaken() {
+    Random random = new Random(23);
+    List<String> texts = texts(40, 60, () -> random.nextInt(100));
+    // Nearly all pairs occur once or twice: no cut is safe before all pairs are taken.
+    TokenizerConfig config = TokenizerConfig.ofSize(259 + 101 + 450);
+    SentencePieceModel model = train(config, rows(texts)).model();
+    assertThat(model).isEqualTo(TrainingAtHand.train(config, texts));
+  }
+
+  @Test
+  void ofTooManySegmentsRareOnesAreSampledAndTheVocabularyIsNearlyTheSame() {
+    Random random = new Random(29);
+    List<String> texts = texts(300, 100, () -> (int) Math.abs(8 * random.nextGaussian()));
+    int size = 259 + 20 + 150;
+    TokenizerConfig sampled =
+        new TokenizerConfig(
+            TokenizerConfig.Kind.BPE, size, 0.99, 16, true, List.of(), List.of(), 10_000);
+    TokenizerConfig whole =
+        new TokenizerConfig(
+            TokenizerConfig.Kind.BPE, size, 0.99, 16, true, List.of(), List.of(), 1_000_000);
+    TokenizerTrainer.Trained trained = train(sampled, rows(texts));
+    assertThat(trained.sampledBelow()).isGreaterThan(1);
+    assertThat(train(sampled, rows(texts).repartition(7)).model()).isEqualTo(trained.model());
+    List<String> exact = learned(train(whole, rows(texts)).model());
+    assertThat(learned(trained.model())).hasSize(exact.size());
+    List<String> same = new ArrayList<>(learned(trained.model()));
+    same.retainAll(exact);
+    assertThat(same).hasSizeGreaterThan(exact.size() / 2);
+  }
+
+  private static List<String> learned(SentencePieceModel model) {
+    return model.pieces().stream().skip(259).map(SentencePieceModel.Piece::text).toList();
+  }
+
+  /** Chinese of so many documents and characters, by a character's distance from the first. */
+  private static List<String> texts(int documents, int characters, IntSupplier next) {
+    List<String> texts = new ArrayList<>();
+    for (int i = 0; i < documents; i++) {
+      StringBuilder text = new StringBuilder();
+      for (int n = 0; n < characters; n++) text.appendCodePoint('一' + next.getAsInt());
+      texts.add(text.toString());
+    }
+    return texts;
+  }
+
+  @Test
+  void aCharacterModelIsWrittenAndOpened() throws IOException {
+    TokenizerConfig characters =
+        new TokenizerConfig(
+            TokenizerConfig.Kind.CHAR, 4000, 1, 16, true, List.of(), List.of(), 1000);
+    Manifest manifest = stage(characters).write(inputs, documents(3), output());
+    SentencePieceModel model =
+        SentencePieceModel.parse(
+            Files.readAllBytes(folder.resolve("out/tokenizer.model")), "tokenizer.model");
+    assertThat(model)
+        .isEqualTo(
+            TrainingAtHand.train(characters, DOCUMENTS.stream().map(Document::text).toList()));
+    assertThat(manifest.counts().get("pieces")).isEqualTo(model.pieces().size());
+    assertThat(Files.readAllLines(folder.resolve("out/tokenizer.vocab")).get(259))
+        .matches(".\\t-\\d\\.\\d+");
+  }
+
+  @Test
+  void unreadableRecordsAreCountedTeachNothingAndStopTheRunPastTheBound() {
+    Document broken =
+        Documents.unreadable("x", "s", "p", "{oops", Documents.BROKEN_RECORD, "no closing brace");
+    Dataset<Row> more =
+        documents(1)
+            .union(spark.createDataFrame(List.of(Documents.toRow(broken)), Documents.SCHEMA));
+    TokenizerTrainer.Trained trained = train(CONFIG, more);
+    assertThat(trained.records()).isEqualTo(121);
+    assertThat(trained.unreadable()).isEqualTo(1);
+    assertThat(trained.model()).isEqualTo(train(CONFIG, documents(1)).model());
+    assertThatThrownBy(() -> new TokenizerTrainer(CONFIG, 42, 0.005).train(inputs, more))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(
+            "1 of 121 records are unreadable, wanted at most 0.005 of them; for example p: no"
+                + " closing brace. Check read.format and the field names");
+  }
+
+  @Test
+  void aCorpusWithoutTextIsRefused() {
+    for (Dataset<Row> nothing : List.of(documents(1).limit(0), rows(List.of("\0\n", "")))) {
+      assertThatThrownBy(() -> stage(CONFIG).write(inputs, nothing, output()))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageMatching(
+              "input .*input.jsonl: \\d records without text, wanted text to learn from; check"
+                  + " read.format and text-field");
+    }
+    assertThat(folder.resolve("out")).doesNotExist();
+  }
+
+  @Test
+  void aVocabularyLargerThanTheCorpusFillsIsRefusedAndTheOldOneStays() throws IOException {
+    stage(CONFIG).write(inputs, documents(2), output());
+    byte[] before = Files.readAllBytes(folder.resolve("out/tokenizer.model"));
+    assertThatThrownBy(
+            () -> stage(TokenizerConfig.ofSize(100_000)).write(inputs, documents(2), output()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(
+            "train-tokenizer.vocab-size: got 100,000, the text gives no more than")
+        .hasMessageContaining("lower it or give more text");
+    assertThat(Files.readAllBytes(folder.resolve("out/tokenizer.model"))).isEqualTo(before);
+    assertThat(stage(CONFIG).upToDate(inputs, output())).isPresent();
   }
 
   @Test
