@@ -71,7 +71,7 @@ class FrequentPairsTest {
       SegmentCounts parts = SegmentCounts.of(parts(whole, alphabet, least));
       assertThat(parts.length() - parts.size()).isLessThan(whole.length() - whole.size());
       List<String> merges = BpeTrainer.learn(parts, alphabet, CONFIG, 10_000, least);
-      assertThat(merges).hasSizeGreaterThan(20);
+      assertThat(merges).isNotEmpty();
       assertThat(merges).isEqualTo(BpeTrainer.learn(whole, alphabet, CONFIG, 10_000, least));
     }
   }
