@@ -7,18 +7,28 @@ is made of the texts of the quickstart's packages, with planted duplicates whose
 Ours takes both languages in one run, datatrove one language a run, as its tokenizers want. CPU-seconds count all processes
 from start to end, Spark's start included. "marginal" is what more text costs once a program runs: all of the corpus less its
 first part. Recall is of pairs, by their true Jaccard similarity; precision is the share of what was removed that is at least
-0.7 similar to another document of its planted cluster.
+0.7 similar to another document of its planted cluster. "band hit rate" is the share of planted pairs that share a bucket of the
+bands proper, beside 1-(1-s^r)^b.
+
+--skew runs ours alone, on the corpus and on the same corpus with documents made alike: see corpora/skewed.py. A factor of
+CPU-seconds below 2 says that skew costs little.
+
+--memory runs ours alone, on the corpus once, four and eight times over in other letters, in 4 GB on two cores. The heap is what
+is live after full collections, which are forced every two seconds and cost CPU-seconds, too.
 """
 
 import argparse
 import json
+import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import frame
+from corpora import multiplied, skewed
 from corpora.planted import planted_corpus
 
 REQUIREMENTS = "jobs/python/datatrove.txt"
@@ -34,6 +44,8 @@ def options():
     parser.add_argument("--mb", type=float, default=12, help="MB of each language that both sides read, at most")
     parser.add_argument("--part", type=float, default=0.25, help="share of it that the marginal cost leaves out, 0 to 1")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--skew", choices=skewed.KINDS, help="ours on a corpus with documents made alike, beside ours on the corpus")
+    parser.add_argument("--memory", action="store_true", help="ours on once, four and eight times the corpus: what is live on the heap")
     parser.add_argument("--work", type=Path, help="folder for inputs and outputs (default: a temporary one)")
     return parser.parse_args()
 
@@ -57,11 +69,11 @@ def copy(source, target, limit):
     return written, ids
 
 
-def ours(folders, output):
+def ours(folders, output, watch=None, **environment):
     inputs = ",".join(f'"{folder}/*.jsonl"' for folder in folders)
     command = [frame.ROOT / "jobs/caravan", "dedup", "--master", "local[2]", "--force", "read.id-field=id", "spark.driver.memory=4g"]
     shutil.rmtree(output, ignore_errors=True)
-    return frame.run([*command, f"input=[{inputs}]", f"output={output}"], f"{output}.log")
+    return frame.run([*command, f"input=[{inputs}]", f"output={output}"], f"{output}.log", watch, **environment)
 
 
 def datatrove(python, language, folder, output):
@@ -121,10 +133,11 @@ def measure(o, work, source, truth):
             for language in LANGUAGES:
                 note(language, amount, datatrove(python, language, work / amount / language, work / language))
     gone = {"ours": removed(python, work / "ours"), **{x: removed(python, work / x) for x in LANGUAGES}}
-    report(o, {key: frame.median(runs) for key, runs in costs.items()}, size, ids, gone, truth)
+    hits = band_hits(truth, work / "all", work) if truth else {}
+    report(o, {key: frame.median(runs) for key, runs in costs.items()}, size, ids, gone, truth, hits)
 
 
-def report(o, costs, size, ids, gone, truth):
+def report(o, costs, size, ids, gone, truth, hits):
     for amount in ("part", "all"):  # datatrove: one language after the other
         both = [costs[x, amount] for x in LANGUAGES]
         costs["datatrove", amount] = frame.Cost(sum(c.wall for c in both), sum(c.cpu for c in both), max(c.memory for c in both))
@@ -139,7 +152,7 @@ def report(o, costs, size, ids, gone, truth):
     frame.table(["", "MB per wall s", "MB per CPU-s", "marginal MB per CPU-s", "peak MB"], rows)
     values = {name: a / b for name, a, b in zip(("ratio", "ratio_cpu", "ratio_marginal"), speeds["ours"], speeds["datatrove"])}
     if truth:
-        values |= qualities(truth, ids, gone)
+        values |= qualities(truth, ids, gone) | hits
     frame.result(bench="dedup", megabytes=megabytes, **values)
 
 
@@ -162,16 +175,98 @@ def qualities(truth, ids, gone):
     return values
 
 
+def band_hits(truth, source, work):
+    """Prints which share of the planted near pairs fall into a common bucket, by similarity, and which share should."""
+    pairs = [c for c in map(json.loads, open(truth)) if c["kind"] == "near" and len(c["ids"]) == 2]
+    wanted = {i for c in pairs for i in c["ids"]}
+    texts = {}
+    for file in source.glob("*/*.jsonl"):
+        for document in map(json.loads, open(file)):
+            if document["id"] in wanted:
+                texts[document["id"]] = " ".join(document["text"].split())
+    with open(work / "pairs.tsv", "w") as out:
+        for c in pairs:
+            if texts.keys() >= set(c["ids"]):
+                out.write("\t".join(texts[i] for i in c["ids"]) + "\n")
+    command = ["java", "-cp", frame.ROOT / "jobs/target/caravan.jar", frame.ROOT / "jobs/bench/BandHits.java", work / "pairs.tsv"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    bands, worst = {}, 0
+    for line in done.stdout.splitlines():
+        similarity, hit, expected = map(float, line.split())
+        bands.setdefault(min(int(similarity * 10), 9) / 10, []).append((hit, expected))
+    rows = []
+    for band, hits in sorted(bands.items()):
+        measured, expected = (statistics.mean(column) for column in zip(*hits))
+        if len(hits) >= 100:
+            worst = max(worst, abs(measured - expected))
+        rows.append([f"{band:.1f}", len(hits), f"{measured:.4f}", f"{expected:.4f}"])
+    print("planted pairs that share a bucket of the 20 bands of 6 rows, by Jaccard similarity, and 1-(1-s^6)^20")
+    frame.table(["from", "pairs", "share a bucket", "should"], rows)
+    return {"band_hit_rate_error": worst}
+
+
+def measure_skew(o, work, source):
+    rows, costs = [], {"as it is": [], o.skew: []}
+    for language in LANGUAGES:
+        copy(source / language, work / "as it is" / language, o.mb * 1e6)
+    ours([work / "as it is" / "en"], work / "ours")  # builds the jar, and brings files into memory
+    for language in LANGUAGES:
+        skewed.skew(work / "as it is" / language, work / o.skew / language, o.skew)
+    for _ in range(o.rounds):
+        for name, runs in costs.items():
+            runs.append(ours([work / name / x for x in LANGUAGES], work / "ours"))
+            print(f"{name}: {runs[-1].wall:.1f} s, {runs[-1].cpu:.1f} CPU-s", file=sys.stderr, flush=True)
+            counts = json.loads((work / "ours/report.json").read_text())
+            if len(rows) < len(costs):
+                rows.append([name, counts["input"]["documents"], counts["counts"]["candidate_pairs"], counts["counts"]["largest_cluster"]])
+    medians = [frame.median(runs) for runs in costs.values()]
+    rows = [row + [f"{c.wall:.1f}", f"{c.cpu:.1f}", f"{c.memory / 1e6:.0f}"] for row, c in zip(rows, medians)]
+    print(f"skew {o.skew}; medians of {o.rounds}")
+    frame.table(["", "documents", "pairs compared", "largest cluster", "wall s", "CPU-s", "peak MB"], rows)
+    plain, skew = medians
+    frame.result(bench="dedup", skew=o.skew, cpu_factor=skew.cpu / plain.cpu, wall_factor=skew.wall / plain.wall, memory_factor=skew.memory / plain.memory)
+
+
+def measure_memory(o, work, source):
+    rows, live, values = [], {}, {}
+    for language in LANGUAGES:
+        copy(source / language, work / "once" / language, o.mb * 1e6)
+    ours([work / "once" / "en"], work / "ours")  # builds the jar
+    for times in (1, 4, 8):
+        for language in LANGUAGES:
+            multiplied.multiply(work / "once" / language, work / f"x{times}" / language, times)
+        log = work / f"collections-{times}.log"
+        megabytes = sum(file.stat().st_size for file in (work / f"x{times}").glob("*/*")) / 1e6
+        cost = ours(
+            [work / f"x{times}" / x for x in LANGUAGES],
+            work / "ours",
+            lambda pid: frame.Collector(pid, log),
+            JAVA_TOOL_OPTIONS=f"-Xlog:gc:file={log}",
+        )
+        shutil.rmtree(work / f"x{times}")
+        live[times] = max(frame.live_heap(log))
+        middle = statistics.median(frame.live_heap(log))
+        documents = json.loads((work / "ours/report.json").read_text())["input"]["documents"]
+        rows.append([f"{times} x", f"{megabytes:.0f}", documents, f"{live[times] / 1e6:.0f}", f"{middle / 1e6:.0f}", len(frame.live_heap(log)), f"{cost.memory / 1e6:.0f}", f"{cost.cpu:.0f}", f"{cost.wall:.0f}"])
+        print(*rows[-1], file=sys.stderr, flush=True)
+        values |= {f"live_mb_x{times}": live[times] / 1e6, f"cpu_x{times}": cost.cpu}
+    frame.table(["corpus", "MB", "documents", "most live MB", "median live MB", "collections", "peak MB", "CPU-s", "wall s"], rows)
+    frame.result(bench="dedup", memory="4g", heap_growth=live[8] / live[1], **values)
+
+
 def main():
     o = options()
     if o.truth and not o.corpus:
         sys.exit("bench: --truth needs --corpus; the corpus that is made here brings its own")
     work = Path(tempfile.mkdtemp(prefix="caravan-bench-", dir=o.work))
     try:
-        if o.corpus:
-            measure(o, work, o.corpus.absolute(), o.truth)
+        corpus = o.corpus.absolute() if o.corpus else planted_corpus(work / "corpus", o.mb * 1e6)
+        if o.skew:
+            measure_skew(o, work, corpus)
+        elif o.memory:
+            measure_memory(o, work, corpus)
         else:
-            measure(o, work, planted_corpus(work / "corpus", o.mb * 1e6), work / "corpus/truth.jsonl")
+            measure(o, work, corpus, o.truth if o.corpus else corpus / "truth.jsonl")
     finally:
         shutil.rmtree(work)
 

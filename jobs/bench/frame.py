@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -36,16 +37,19 @@ def venv(requirements):
     return Path(done.stdout.strip())
 
 
-def run(command, log, **environment):
-    """Runs a program to its end and returns its cost; its output goes to a file."""
+def run(command, log, watch=None, **environment):
+    """Runs a program to its end and returns its cost; its output goes to a file. What watch makes of its process is stopped then."""
     with open(log, "w") as out:
         started = time.monotonic()
         process = subprocess.Popen([str(part) for part in command], stdout=out, stderr=out, env={**os.environ, **environment})
         memory = MemoryOf(process.pid)
+        watcher = watch(process.pid) if watch else None
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
     peak = memory.stop()
+    if watcher:
+        watcher.stop()
     if process.returncode != 0:
         tail = "".join(open(log).readlines()[-15:])
         sys.exit(f"bench: {' '.join(map(str, command))}\nended with status {process.returncode}; the end of {log}:\n{tail}")
@@ -70,6 +74,32 @@ class MemoryOf(threading.Thread):
         self.ended.set()
         self.join()
         return self.peak
+
+
+class Collector(threading.Thread):
+    """Has a JVM collect all its garbage again and again, so that its log of collections tells what is live."""
+
+    def __init__(self, pid, log, seconds=2):
+        super().__init__(daemon=True)
+        self.pid, self.log, self.seconds = pid, log, seconds
+        self.ended = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ended.wait(self.seconds):
+            if self.log.exists():  # from here on it is a JVM
+                subprocess.run(["jcmd", str(self.pid), "GC.run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+
+
+def live_heap(log):
+    """Bytes that were live after each full collection, in the order of a log that -Xlog:gc wrote."""
+    lines = log.read_text().splitlines()
+    full = [re.search(r"Pause Full .* \d+M->(\d+)M\(", line) for line in lines]
+    return [int(match[1]) << 20 for match in full if match]
 
 
 def descendants(pid):

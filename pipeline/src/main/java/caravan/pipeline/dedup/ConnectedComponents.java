@@ -2,6 +2,7 @@ package caravan.pipeline.dedup;
 
 import java.util.Arrays;
 import java.util.Iterator;
+import java.util.function.IntConsumer;
 
 /**
  * Connected components by alternating large-star and small-star (Kiveris et al., "Connected
@@ -33,6 +34,13 @@ final class ConnectedComponents {
   }
 
   static Entries of(Entries edges, int partitions) {
+    return of(edges, partitions, rounds -> {});
+  }
+
+  /**
+   * @param rounds is told how many rounds there were
+   */
+  static Entries of(Entries edges, int partitions, IntConsumer rounds) {
     Entries stars =
         edges.map(Bigger::new).sorted(partitions, Route.HASH).map(Contracted::of).cached();
     if (partitions == 1) {
@@ -54,6 +62,7 @@ final class ConnectedComponents {
       stars.close();
       stars = next;
       if (Arrays.equals(nextFingerprint, fingerprint)) {
+        rounds.accept(round);
         return stars;
       }
       fingerprint = nextFingerprint;

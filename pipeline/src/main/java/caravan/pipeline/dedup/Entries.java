@@ -111,9 +111,9 @@ final class Entries implements AutoCloseable {
     return blocks.getNumPartitions();
   }
 
-  /** Keeps them on the executors, in memory or on their disks, once they are computed. */
+  /** Keeps them on the disks of the executors once they are computed: they grow with the corpus. */
   Entries cached() {
-    cached = blocks.persist(StorageLevel.MEMORY_AND_DISK());
+    cached = blocks.persist(StorageLevel.DISK_ONLY());
     return this;
   }
 

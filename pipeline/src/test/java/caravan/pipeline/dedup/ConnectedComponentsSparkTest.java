@@ -6,9 +6,11 @@ import caravan.pipeline.TestSpark;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.Test;
@@ -36,6 +38,23 @@ class ConnectedComponentsSparkTest {
     Map<Long, Long> components = components(edges, 2);
     assertThat(components).hasSize(1000).containsEntry(5000L, -500L);
     assertThat(components.values()).containsOnly(-500L);
+  }
+
+  /** Of a chain that no partition can shorten much, and of a star: log2(10,000) is 13.3. */
+  @Test
+  void theRoundsGrowWithTheLogarithmOfTheLongestChain() {
+    int size = 10_000;
+    List<long[]> chain = new ArrayList<>();
+    List<long[]> star = new ArrayList<>();
+    for (long i = 0; i < size; i++) {
+      chain.add(new long[] {Shingles.mix(i), Shingles.mix(i + 1)});
+      star.add(new long[] {Shingles.mix(i + 1), Shingles.mix(0)});
+    }
+    AtomicInteger rounds = new AtomicInteger();
+    assertThat(new HashSet<>(components(chain, 3, rounds).values())).hasSize(1);
+    assertThat(rounds.get()).isBetween(2, 14);
+    assertThat(new HashSet<>(components(star, 3, rounds).values())).hasSize(1);
+    assertThat(rounds.get()).isBetween(1, 3);
   }
 
   @Test
@@ -77,12 +96,17 @@ class ConnectedComponentsSparkTest {
   }
 
   private static Map<Long, Long> components(List<long[]> edges, int partitions) {
+    return components(edges, partitions, new AtomicInteger());
+  }
+
+  private static Map<Long, Long> components(
+      List<long[]> edges, int partitions, AtomicInteger rounds) {
     JavaRDD<Entry> rows =
         new JavaSparkContext(TestSpark.session().sparkContext())
             .parallelize(edges, partitions)
             .map(e -> new Entry(e[0], e[1]));
     Map<Long, Long> map = new HashMap<>();
-    try (Entries components = ConnectedComponents.of(Entries.of(rows), partitions)) {
+    try (Entries components = ConnectedComponents.of(Entries.of(rows), partitions, rounds::set)) {
       for (Entry entry : components.collect()) {
         assertThat(map.put(entry.first(), entry.second())).isNull();
       }
