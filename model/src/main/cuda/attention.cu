@@ -64,8 +64,7 @@ DEVICE void attention_forward(
       hide<M, N>(s, key0, warp_row + shift, start);
     }
     float shrink[M][2];
-    soften<M, N>(s, shrink, softmax, scale * LOG2_E);
-    scale_rows<M, D / 8>(sums, shrink);
+    if (soften<M, N>(s, shrink, softmax, scale * LOG2_E)) scale_rows<M, D / 8>(sums, shrink);
     times<M, N, D>(sums, s, tile_keys + KEYS * STRIDE);
   }
 

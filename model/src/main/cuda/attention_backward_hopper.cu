@@ -116,15 +116,14 @@ DEVICE void attention_backward_kv_hopper(
     commit_products();
     wait_products<1>();
     settle<N>(ds);
+    // P as it was rounded for dV: its floats would cost registers that a third block could use.
 #pragma unroll
     for (int n = 0; n < N; n++) {
 #pragma unroll
-      for (int i = 0; i < 2; i++) {
-        float offset = row[QUERIES + n * 8 + i];
-#pragma unroll
-        for (int m = 0; m < 2; m++) {
-          ds[n][m * 2 + i] = p[n][m * 2 + i] * (ds[n][m * 2 + i] - offset);
-        }
+      for (int m = 0; m < 2; m++) {
+        unsigned both = fragments[n / 2][n % 2 * 2 + m];
+        ds[n][m * 2] = low_half(both) * (ds[n][m * 2] - row[QUERIES + n * 8]);
+        ds[n][m * 2 + 1] = high_half(both) * (ds[n][m * 2 + 1] - row[QUERIES + n * 8 + 1]);
       }
     }
     pack_fragments<N>(more_fragments, ds);

@@ -75,10 +75,10 @@ DEVICE void attention_forward_hopper(
     if (row_starts != nullptr || key0 + KEYS - 1 > warp_row + shift) {
       hide<1, N>(s, key0, warp_row + shift, start);
     }
-    soften<1, N>(s, shrink, softmax, scale * LOG2_E);
+    bool grows = soften<1, N>(s, shrink, softmax, scale * LOG2_E);
     wait_products<0>();
     settle<D / 8>(sums[0]);
-    scale_rows<1, D / 8>(sums, shrink);
+    if (grows) scale_rows<1, D / 8>(sums, shrink);
     pack_fragments<N>(p, s[0]);
     pending = true;
   }

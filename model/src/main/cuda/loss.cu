@@ -55,8 +55,9 @@ DEVICE SoftmaxSum row_softmax_sum(const real* logits, int V, bool aligned) {
 // logits [rows, stride] become dlogits in place (elements V .. stride become 0); loss [rows];
 // targets [rows], -1 where no loss is taken: zero row, zero loss. stride >= V; rows are read 16
 // bytes at a time when stride is a multiple of 8.
-// grid rows; threads 1024 (256 when V < 8192); no shared bytes.
-extern "C" __global__ void __launch_bounds__(1024) cross_entropy(
+// grid rows; threads 1024 (256 when V < 8192); no shared bytes. Two blocks must fit on a
+// multiprocessor: one reads while the other waits for its row's sum.
+extern "C" __global__ void __launch_bounds__(1024, 2) cross_entropy(
     real* logits, float* loss, const int* targets, int V, int stride, float scale) {
   real* row = logits + (long long)blockIdx.x * stride;
   int target = targets[blockIdx.x];

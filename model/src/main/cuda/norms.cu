@@ -137,8 +137,10 @@ reduce_rows(float* out, const float* partial, int rows, int d, int accumulate) {
   int column = blockIdx.x * WARP + threadIdx.x % WARP;
   int group = threadIdx.x / WARP;
   float sum = 0;
-  if (column < d) {
-    for (int row = group; row < rows; row += 8) sum += partial[(long long)row * d + column];
+  // Eight loads in flight: a column is long, and few blocks share out the columns.
+#pragma unroll 8
+  for (int row = group; row < rows; row += 8) {
+    if (column < d) sum += partial[(long long)row * d + column];
   }
   sums[group][threadIdx.x % WARP] = sum;
   __syncthreads();

@@ -47,11 +47,16 @@ DEVICE void hide(float s[M][N][4], int key0, int position0, const int starts[M][
   }
 }
 
-// s becomes e^(s - maximum); what was summed up before is to be scaled by shrink to the new maximum.
-// `scale` takes scores to exponents of 2.
+// s becomes e^(s - maximum). `scale` takes scores to exponents of 2.
+//
+// The maximum that is subtracted may lag behind the true one by 8 exponents of 2, which float and
+// bfloat16 bear without loss: most tiles then need no rescaling of what was summed up before. Returns
+// whether the warp's rows must be scaled by shrink all the same.
 template <int M, int N>
-DEVICE void soften(
+DEVICE bool soften(
     float s[M][N][4], float shrink[M][2], RunningSoftmax<M>& softmax, float scale) {
+  float highest[M][2];
+  bool grows = false;
 #pragma unroll
   for (int m = 0; m < M; m++) {
 #pragma unroll
@@ -61,12 +66,21 @@ DEVICE void soften(
       for (int n = 0; n < N; n++) {
         maximum = fmaxf(maximum, fmaxf(s[m][n][2 * half], s[m][n][2 * half + 1]));
       }
-      maximum = quad_max(maximum);
+      highest[m][half] = quad_max(maximum);
+      grows |= highest[m][half] * scale > softmax.maximum[m][half] * scale + 8.f;
+    }
+  }
+  grows = __any_sync(0xffffffffu, grows);
+#pragma unroll
+  for (int m = 0; m < M; m++) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      float maximum = grows ? highest[m][half] : softmax.maximum[m][half];
       // A row that has seen no key yet must not subtract infinities.
       float offset = maximum < NEGATIVE_INFINITY ? 0.f : maximum * scale;
       shrink[m][half] = exp2_fast(softmax.maximum[m][half] * scale - offset);
       softmax.maximum[m][half] = maximum;
-      float sum = softmax.sum[m][half] * shrink[m][half];
+      float sum = grows ? softmax.sum[m][half] * shrink[m][half] : softmax.sum[m][half];
 #pragma unroll
       for (int n = 0; n < N; n++) {
 #pragma unroll
@@ -78,6 +92,7 @@ DEVICE void soften(
       softmax.sum[m][half] = sum;
     }
   }
+  return grows;
 }
 
 // c [16 M, 8 N] times a factor per row.

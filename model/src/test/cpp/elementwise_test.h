@@ -46,8 +46,8 @@ inline void norms_equal_double(int n, int d) {
           dy.get(row * d + i) * gain[i] * r - x[row * d + i] * r * r * r / d * dot;
     }
   }
-  launch("rmsnorm_backward", {blocks}, row_threads(d), 4 * d, dx.data(), copy.data(),
-         partial.data(), dy.data(), x.data(), rstd.data(), gain.data(), n, d);
+  launch("rmsnorm_backward", {blocks}, std::min(512u, row_threads(d)), 4 * d, dx.data(),
+         copy.data(), partial.data(), dy.data(), x.data(), rstd.data(), gain.data(), n, d);
   launch("reduce_rows", {ceil_div(d, 32)}, 256, 0, dgain.data(), partial.data(), (int)blocks, d, 1);
   expect_near("rmsnorm_backward's dx" + width, dx.doubles(), wantedDx, FLOAT_TOLERANCE);
   expect_near("rmsnorm_backward's copy" + width, copy.doubles(), wantedDx, REAL_TOLERANCE);

@@ -120,6 +120,13 @@ T __shfl_xor_sync(unsigned, T x, int mask) {
   return shim::from_lane(x, (int)(threadIdx.x & 31) ^ mask);
 }
 
+inline bool __any_sync(unsigned, bool mine) {
+  const unsigned char* all = shim::exchange(&mine, sizeof mine);
+  bool any = false;
+  for (int lane = 0; lane < 32; lane++) any |= all[32 * lane] != 0;
+  return any;
+}
+
 inline float __uint_as_float(unsigned bits) {
   float x;
   memcpy(&x, &bits, 4);
