@@ -2,10 +2,12 @@ package caravan.jobs;
 
 import caravan.pipeline.StageOutput;
 import caravan.pipeline.StageReport;
+import caravan.pipeline.Storage;
 import caravan.pipeline.dedup.DedupConfig;
 import caravan.pipeline.dedup.DedupIndex;
 import caravan.pipeline.dedup.DedupStage;
 import caravan.pipeline.dedup.IndexRun;
+import caravan.pipeline.dedup.RepeatReport;
 import caravan.pipeline.dedup.RepeatStage;
 import caravan.pipeline.read.ReadConfig;
 import java.util.List;
@@ -17,7 +19,8 @@ import picocli.CommandLine.Command;
 /** Documents to documents without duplicates. */
 @Command(
     name = "dedup",
-    description = "documents → documents: exact and MinHash-LSH near duplicates dropped")
+    description =
+        "documents → documents: exact and near duplicates dropped; also lines and passages that several have")
 final class DedupJob extends Job<DedupJob.Config> {
   /**
    * @param index directory of what earlier runs hold; empty for none
@@ -68,8 +71,27 @@ final class DedupJob extends Job<DedupJob.Config> {
             index.map(IndexRun::config).orElse(settings),
             force || isUnprepared);
     index.ifPresent(IndexRun::commit);
-    StagePages.dedup(corpus, config.dedup(), result, config.output());
+    Optional<RepeatReport> repeats = repeats(spark, config, result.upToDate());
+    StagePages.dedup(corpus, config.dedup(), result, repeats, config.output());
     Summary.print(result, config.output());
+    repeats.ifPresent(
+        report ->
+            System.out.printf(
+                "dedup: %,d stretches of text that other documents have too; see %s/%s%n",
+                report.repeats(), config.output(), RepeatReport.FILE));
     return result.report();
+  }
+
+  private static Optional<RepeatReport> repeats(
+      SparkSession spark, Config config, boolean isUpToDate) {
+    Storage storage = new Storage(spark.sparkContext().hadoopConfiguration());
+    if (!config.dedup().seeksRepeats()) {
+      RepeatReport.delete(storage, config.output());
+      return Optional.empty();
+    }
+    return Optional.of(
+        isUpToDate && RepeatReport.exists(storage, config.output())
+            ? RepeatReport.read(storage, config.output())
+            : RepeatReport.write(spark, config.output()));
   }
 }

@@ -10,7 +10,9 @@ import caravan.pipeline.Document;
 import caravan.pipeline.Documents;
 import caravan.pipeline.clean.CleanConfig;
 import caravan.pipeline.clean.Story;
+import caravan.pipeline.dedup.Repeat;
 import caravan.pipeline.text.Judge;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -30,6 +32,7 @@ final class ExplainJob extends Job<ExplainJob.Config> {
   private static final int EXCERPT = 200;
   private static final int CONTEXT = 24;
   private static final int CHANGES = 5;
+  private static final int REPEATS = 10;
 
   /**
    * @param id of the document
@@ -92,6 +95,10 @@ final class ExplainJob extends Job<ExplainJob.Config> {
       cleaning(step, document.get(), hadoop);
     }
     step.twin().ifPresent(twin -> twin(twin, step.document()));
+    if (stage.stage().equals("dedup")) {
+      repeats(step.document(), Repeat.LINES_META, "repeated lines");
+      repeats(step.document(), Repeat.PASSAGES_META, "repeated passage");
+    }
     if (step.fallenCount() > 0) {
       line(
           "  dropped for it: %,d, among them %s",
@@ -153,6 +160,31 @@ final class ExplainJob extends Job<ExplainJob.Config> {
         .forEach(
             (reason, count) -> said.append(String.format(Locale.ROOT, " %s %,d", reason, count)));
     return said.toString();
+  }
+
+  /** Text that other documents have too, the longest stretches first. */
+  private static void repeats(Document document, String meta, String what) {
+    String json = document.meta().get(meta);
+    List<Repeat> repeats = json == null ? List.of() : Repeat.ofJson(json);
+    repeats.stream()
+        .sorted(Comparator.comparingInt((Repeat r) -> r.start() - r.end()))
+        .limit(REPEATS)
+        .forEach(
+            repeat -> {
+              line(
+                  "  %s: characters %,d to %,d of the text before; in %,d documents, first in %s at %,d; %s",
+                  what,
+                  repeat.start(),
+                  repeat.end(),
+                  repeat.documents(),
+                  repeat.first(),
+                  repeat.firstStart(),
+                  repeat.removed() == 0 ? "stays" : repeat.removed() + " characters go");
+              line("      %s", Excerpt.line(repeat.text(), EXCERPT));
+            });
+    if (repeats.size() > REPEATS) {
+      line("  and %,d more", repeats.size() - REPEATS);
+    }
   }
 
   private static void twin(Trace.Found found, Document document) {

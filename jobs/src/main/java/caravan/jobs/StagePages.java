@@ -16,6 +16,7 @@ import caravan.pipeline.clean.Cleaner;
 import caravan.pipeline.decontaminate.ContaminationReport;
 import caravan.pipeline.decontaminate.DecontaminateConfig;
 import caravan.pipeline.dedup.DedupConfig;
+import caravan.pipeline.dedup.RepeatReport;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -52,7 +53,12 @@ final class StagePages {
   }
 
   /** Writes dedup's page, unless it is there and nothing was done. */
-  static void dedup(Corpus corpus, DedupConfig config, StageOutput.Result result, String output) {
+  static void dedup(
+      Corpus corpus,
+      DedupConfig config,
+      StageOutput.Result result,
+      Optional<RepeatReport> repeats,
+      String output) {
     Configuration hadoop = corpus.spark().sparkContext().hadoopConfiguration();
     write(
         new Storage(hadoop),
@@ -63,7 +69,8 @@ final class StagePages {
                 described(corpus.inputs(), output),
                 result.report(),
                 DuplicateSample.of(corpus.spark(), StageDocuments.open(output, hadoop), PAIRS),
-                config.minimumSimilarity()));
+                config.minimumSimilarity(),
+                repeats));
   }
 
   /** Whether an output of decontaminate has its page and its report. */

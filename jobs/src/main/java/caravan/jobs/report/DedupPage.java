@@ -6,9 +6,12 @@ import caravan.jobs.audit.TextChanges;
 import caravan.jobs.report.Histogram.Limits;
 import caravan.jobs.report.Histogram.Measured;
 import caravan.pipeline.StageReport;
+import caravan.pipeline.dedup.Repeat;
+import caravan.pipeline.dedup.RepeatReport;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /** What deduplication did, as one page: {@code report.html} beside report.json. */
@@ -23,9 +26,14 @@ public final class DedupPage {
   /**
    * @param inputs what was read, in words
    * @param minimumSimilarity from which documents were near duplicates
+   * @param repeats text that several documents have; empty when it was not looked for
    */
   public static String html(
-      String inputs, StageReport report, DuplicateSample sample, double minimumSimilarity) {
+      String inputs,
+      StageReport report,
+      DuplicateSample sample,
+      double minimumSimilarity,
+      Optional<RepeatReport> repeats) {
     Page page = new Page(report.stage());
     page.note(inputs);
     new StageSections(page, report).totals().funnel().flows();
@@ -33,7 +41,40 @@ public final class DedupPage {
     similarities(page, sample, minimumSimilarity);
     lengths(page, sample);
     pairs(page, sample);
+    repeats.ifPresent(found -> repeats(page, report, found));
     return page.html();
+  }
+
+  private static void repeats(Page page, StageReport report, RepeatReport repeats) {
+    page.section("Text that several documents have");
+    List<List<Object>> removed = new ArrayList<>();
+    report.editedAway().forEach((reason, count) -> removed.add(List.of(reason, count)));
+    if (!removed.isEmpty()) {
+      page.table(List.of("Removed for", "Characters"), removed);
+    }
+    if (repeats.repeats() == 0) {
+      page.paragraph("There is none.");
+      return;
+    }
+    page.paragraph(
+        String.format(
+            Locale.ROOT,
+            "%,d stretches, all of them in repeats/*.jsonl. The most frequent ones:",
+            repeats.repeats()));
+    List<List<Object>> rows = new ArrayList<>();
+    for (RepeatReport.Line line : repeats.frequent()) {
+      Repeat repeat = line.repeat();
+      rows.add(
+          List.of(
+              repeat.documents(),
+              repeat.occurrences(),
+              repeat.end() - repeat.start(),
+              line.kind().replace('_', ' '),
+              repeat.first(),
+              Excerpt.line(repeat.text(), EXCERPT)));
+    }
+    page.table(
+        List.of("Documents", "Occurrences", "Characters", "Kind", "First in", "Begins"), rows);
   }
 
   private static void counts(Page page, StageReport report) {

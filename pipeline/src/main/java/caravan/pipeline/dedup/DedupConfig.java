@@ -82,6 +82,11 @@ public record DedupConfig(
     }
   }
 
+  /** Whether text that several documents have is looked for. */
+  public boolean seeksRepeats() {
+    return lines.action() != RepeatAction.OFF || substrings.action() != RepeatAction.OFF;
+  }
+
   private static void once(String key, List<?> values, String what) {
     if (new HashSet<>(values).size() < values.size()) {
       throw new IllegalArgumentException(

@@ -2,6 +2,7 @@ package caravan.pipeline.dedup;
 
 import caravan.pipeline.Json;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import java.io.Serializable;
 import java.util.List;
 
 /**
@@ -25,7 +26,8 @@ public record Repeat(
     String first,
     int firstStart,
     int removed,
-    String text) {
+    String text)
+    implements Serializable {
   /** Key of {@code meta} that holds a JSON array of the lines or paragraphs. */
   public static final String LINES_META = "repeated_lines";
 
