@@ -33,7 +33,7 @@ long allocations;
 long failing = -1;
 std::string failing_kernel;
 std::string last_error = "no error";
-int counted_launches, contexts;
+int counted_launches, contexts, capability = 90;
 
 std::string folder() {
   Dl_info info;
@@ -105,7 +105,7 @@ int cuDeviceGetCount(int* count) { return *count = 1, 0; }
 int cuDeviceGet(int* device, int ordinal) { return *device = ordinal, 0; }
 int cuDeviceGetName(char* name, int length, int) { return strncpy(name, "stand-in", length), 0; }
 int cuDeviceGetAttribute(int* value, int attribute, int) {
-  *value = attribute == 16 ? 2 : attribute == 75 ? 9 : 0;
+  *value = attribute == 16 ? 2 : attribute == 75 ? capability / 10 : attribute == 76 ? capability % 10 : 0;
   return 0;
 }
 int cuDevicePrimaryCtxRetain(void** context, int) { return *context = &contexts, contexts++, 0; }
@@ -281,6 +281,7 @@ STAND_IN(void, failKernel)(JNIEnv* env, jclass, jstring name) {
   failing_kernel = text;
   env->ReleaseStringUTFChars(name, text);
 }
+STAND_IN(void, capability)(JNIEnv*, jclass, jint value) { capability = value; }
 STAND_IN(jlong, allocations)(JNIEnv*, jclass) { return allocations; }
 STAND_IN(jlong, liveBytes)(JNIEnv*, jclass) { return (jlong)used; }
 STAND_IN(jlong, liveObjects)(JNIEnv*, jclass) { return (jlong)(objects.size() + contexts); }

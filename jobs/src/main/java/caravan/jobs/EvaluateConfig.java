@@ -41,7 +41,7 @@ record EvaluateConfig(
    * @param maxTokens of the token shards to score, whole documents in order; 0 for all
    * @param maxItems of {@code choice}, a seeded sample; 0 for all
    * @param batchTokens scored at once
-   * @param engine {@code cpu} or {@code nd4j}
+   * @param engine {@code cpu}, {@code nd4j} or {@code cuda}
    * @param threads of the engine; the machine's cores where it is not given
    */
   record Evaluation(

@@ -29,7 +29,7 @@ record GenerateConfig(
     ModelContext model) {
 
   /**
-   * @param engine {@code cpu} or {@code nd4j}
+   * @param engine {@code cpu}, {@code nd4j} or {@code cuda}
    * @param threads of the engine; the machine's cores where it is not given
    */
   record Generation(String engine, Optional<Integer> threads) {

@@ -79,6 +79,10 @@ public final class LlamaLayer extends BaseLayer {
     return threads;
   }
 
+  public double weightDecay() {
+    return weightDecay;
+  }
+
   @Override
   public LlamaLayer clone() {
     return (LlamaLayer) super.clone();

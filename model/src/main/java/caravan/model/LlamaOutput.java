@@ -32,6 +32,7 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
 
   private transient INDArray labels;
   private transient LlamaEngine engine;
+  private transient int device;
   private transient double loss;
 
   /** Whether {@link #loss} belongs to the present input, labels and parameters. */
@@ -45,9 +46,18 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
   public LlamaEngine engine() {
     if (engine == null) {
       LlamaLayer layer = layerConf();
-      engine = Engines.open(layer.engine(), layer.llama(), layer.threads());
+      engine = Engines.open(layer.engine(), layer.llama(), layer.threads(), device);
     }
     return engine;
+  }
+
+  /** Which GPU an engine on one uses, of those this process sees; before its first use. */
+  public void useDevice(int index) {
+    if (engine != null && index != device) {
+      throw new IllegalStateException(
+          "LlamaLayer: its engine is open on device " + device + ", wanted " + index);
+    }
+    device = index;
   }
 
   /** This layer's parameters as the engines see them. */
@@ -130,8 +140,12 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
               + (labels == null ? "none" : labels.shapeInfoToString())
               + ", wanted both [batch, seq]");
     }
-    return new TokenBatch(
-        integers(input), integers(labels), (int) input.size(0), (int) input.size(1));
+    return tokens(input, labels);
+  }
+
+  /** Ids and targets [batch, seq] that travel as floats. */
+  public static TokenBatch tokens(INDArray ids, INDArray targets) {
+    return new TokenBatch(integers(ids), integers(targets), (int) ids.size(0), (int) ids.size(1));
   }
 
   private static int[] integers(INDArray array) {

@@ -255,7 +255,7 @@ class LlamaLayerTest {
   void wrong_use_says_what_to_do() {
     assertThatThrownBy(() -> new LlamaLayer(TINY, "gpu", 1, 0))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("train.engine: got gpu, wanted one of cpu, nd4j");
+        .hasMessage("train.engine: got gpu, wanted one of cpu, nd4j, cuda");
     assertThatThrownBy(() -> new LlamaLayer(TINY, "cpu", 0, 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("train.threads: got 0, wanted at least 1");

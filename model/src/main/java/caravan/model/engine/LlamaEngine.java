@@ -52,10 +52,12 @@ public interface LlamaEngine extends AutoCloseable {
   }
 
   /**
-   * Promises that these parameters stay as they are while the engine is open, so that one with its
-   * own memory copies them once and not for every batch.
+   * Promises that these parameters stay as they are until the result is closed, so that an engine
+   * with its own memory copies them once and not for every batch.
    */
-  default void keep(FloatPointer parameters) {}
+  default Kept keep(FloatPointer parameters) {
+    return () -> {};
+  }
 
   @Override
   void close();
@@ -66,6 +68,12 @@ public interface LlamaEngine extends AutoCloseable {
    * @param greedy [batch × seq] whether the target has the highest logit; false where it is ignored
    */
   record TokenScores(float[] logProbability, boolean[] greedy) {}
+
+  /** A promise of {@link #keep}. */
+  interface Kept extends AutoCloseable {
+    @Override
+    void close();
+  }
 
   /** One sequence being continued. */
   interface Decoder extends AutoCloseable {

@@ -1,5 +1,6 @@
 package caravan.model.engine;
 
+import java.io.Serializable;
 import java.util.List;
 
 /**
@@ -24,10 +25,10 @@ public interface ResidentTraining extends AutoCloseable {
    * What one step measured.
    *
    * @param loss mean cross entropy in nats over the batch's targets, before the update
-   * @param gradientNorm global norm before clipping
+   * @param gradientNorm global norm before clipping; NaN where it is not measured
    * @param targetTokens targets of the batch
    */
-  record Step(double loss, double gradientNorm, long targetTokens) {}
+  record Step(double loss, double gradientNorm, long targetTokens) implements Serializable {}
 
   /**
    * One update. It may still be under way when this returns.

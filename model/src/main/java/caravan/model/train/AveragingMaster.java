@@ -1,8 +1,7 @@
 package caravan.model.train;
 
-import caravan.model.engine.TokenBatch;
+import caravan.model.engine.ResidentTraining.Step;
 import java.io.Serializable;
-import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.broadcast.Broadcast;
@@ -15,9 +14,7 @@ import org.deeplearning4j.spark.impl.multilayer.SparkDl4jMultiLayer;
 import org.deeplearning4j.spark.impl.paramavg.ParameterAveragingTrainingMaster;
 import org.deeplearning4j.spark.impl.paramavg.ParameterAveragingTrainingResult;
 import org.deeplearning4j.spark.impl.paramavg.ParameterAveragingTrainingWorker;
-import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
-import org.nd4j.linalg.learning.GradientUpdater;
 
 /**
  * dl4j-spark's parameter averaging, one round per call: the data set holds one partition per
@@ -175,10 +172,10 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
       for (Trained worker : workers) {
         if (step < worker.steps.size()) {
           Step s = worker.steps.get(step);
-          loss += s.loss * s.targetTokens;
-          tokens += s.targetTokens;
+          loss += s.loss() * s.targetTokens();
+          tokens += s.targetTokens();
           norms[step] =
-              Double.isNaN(s.gradientNorm) ? Double.NaN : Math.max(norms[step], s.gradientNorm);
+              Double.isNaN(s.gradientNorm()) ? Double.NaN : Math.max(norms[step], s.gradientNorm());
         }
       }
       losses[step] = loss / Math.max(1, tokens);
@@ -188,10 +185,6 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
 
   /** What a round starts from. */
   private record Start(String configurationJson, GraphState state) implements Serializable {}
-
-  /** One update of one worker. */
-  private record Step(double loss, double gradientNorm, long targetTokens)
-      implements Serializable {}
 
   /** What a worker sends back. */
   private record Trained(GraphState state, List<Step> steps) implements Serializable {
@@ -214,7 +207,7 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
   private static final class Worker extends ParameterAveragingTrainingWorker {
     private static final long serialVersionUID = 1;
     private final Broadcast<Start> start;
-    private final List<Step> steps = new ArrayList<>();
+    private transient GraphSteps training;
 
     Worker(Broadcast<Start> start, WorkerConfiguration configuration) {
       super(null, true, configuration, null, null, null);
@@ -225,39 +218,26 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
     public ComputationGraph getInitialModelGraph() {
       ComputationGraph graph = WorkerGraphs.take(start.value().configurationJson());
       start.value().state().into(graph);
+      training = null;
       return graph;
     }
 
     @Override
     public ParameterAveragingTrainingResult processMinibatch(
         MultiDataSet batch, ComputationGraph graph, boolean last) {
-      graph.fit(batch);
-      steps.add(new Step(graph.score(), gradientNorm(graph), targetTokens(batch.getLabels(0))));
+      if (training == null) {
+        training = new GraphSteps(graph);
+      }
+      training.take(batch);
       return last ? getFinalResult(graph) : null;
     }
 
     @Override
     public ParameterAveragingTrainingResult getFinalResult(ComputationGraph graph) {
+      List<Step> steps = training.finish();
       Result result = new Result(new Trained(GraphState.of(graph), steps));
       WorkerGraphs.giveBack(start.value().configurationJson(), graph);
       return result;
-    }
-
-    private static double gradientNorm(ComputationGraph graph) {
-      GradientUpdater<?> updater =
-          graph.getUpdater().getUpdaterBlocks().get(0).getGradientUpdater();
-      return updater instanceof AdamWUpdater adam ? adam.gradientNorm() : Double.NaN;
-    }
-
-    private static long targetTokens(INDArray targets) {
-      float[] values = targets.dup('c').data().asFloat();
-      long count = 0;
-      for (float value : values) {
-        if (value != TokenBatch.IGNORED) {
-          count++;
-        }
-      }
-      return count;
     }
   }
 }

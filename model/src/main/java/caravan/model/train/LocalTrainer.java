@@ -24,8 +24,10 @@ final class LocalTrainer {
       int steps) {
     Iterator<MultiDataSet> batches =
         Batches.iterator(source, order, firstPosition, batchSequences, steps);
+    GraphSteps training = new GraphSteps(graph);
     while (batches.hasNext()) {
-      graph.fit(batches.next());
+      training.take(batches.next());
     }
+    training.finish();
   }
 }

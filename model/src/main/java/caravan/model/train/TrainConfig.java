@@ -1,5 +1,6 @@
 package caravan.model.train;
 
+import caravan.model.engine.Engines;
 import java.io.Serializable;
 
 /**
@@ -25,8 +26,9 @@ import java.io.Serializable;
  * @param keepLast checkpoints to keep beside the best
  * @param validationSteps steps between validations
  * @param validationSequences sequences per validation; 0 for all
- * @param engine {@code cpu} or {@code nd4j}
+ * @param engine {@code cpu}, {@code nd4j} or {@code cuda}
  * @param threads threads of one worker's engine
+ * @param cuda how an engine on a GPU works
  */
 public record TrainConfig(
     int steps,
@@ -49,8 +51,24 @@ public record TrainConfig(
     int validationSteps,
     long validationSequences,
     String engine,
-    int threads)
+    int threads,
+    Cuda cuda)
     implements Serializable {
+
+  /**
+   * How an engine on a GPU works; read when the engine is {@code cuda}.
+   *
+   * @param precision {@code bf16}, {@code tf32} or {@code fp32}
+   * @param recompute {@code none}, or {@code block}: keep only each block's input for the backward
+   *     pass
+   */
+  public record Cuda(String precision, String recompute) implements Serializable {
+    public static final Cuda DEFAULT = new Cuda("bf16", "none");
+
+    public Cuda {
+      Engines.cuda(precision, recompute);
+    }
+  }
 
   public TrainConfig {
     atLeast("steps", steps, 1);
@@ -76,7 +94,7 @@ public record TrainConfig(
       throw new IllegalArgumentException(
           "train.decay-fraction: got " + decayFraction + ", wanted a number in (0, 1]");
     }
-    choice("engine", engine, "cpu", "nd4j");
+    choice("engine", engine, Engines.CPU, Engines.ND4J, Engines.CUDA);
     if (minLearningRate > learningRate) {
       throw new IllegalArgumentException(
           "train.min-learning-rate: got "
@@ -89,6 +107,11 @@ public record TrainConfig(
   /** Sequences that one step uses over all workers. */
   public long stepSequences() {
     return (long) workers * batchSequences;
+  }
+
+  /** The engine's name with everything that it needs to know. */
+  public String engineName() {
+    return engine.equals(Engines.CUDA) ? Engines.cuda(cuda.precision(), cuda.recompute()) : engine;
   }
 
   AdamW adamW() {

@@ -102,7 +102,7 @@ public final class Trainer {
             config.adamW(),
             config.weightDecay(),
             setup.seed(),
-            config.engine(),
+            config.engineName(),
             config.threads());
     checkLimits(initial.numParams());
     setup.base().ifPresent(base -> copy(base, pointer(initial.params()), initial.numParams()));

@@ -1,5 +1,8 @@
 package caravan.model.train;
 
+import caravan.model.LlamaGraph;
+import caravan.model.LlamaOutput;
+import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.TokenBatch;
 import java.io.Serializable;
 import java.util.List;
@@ -64,6 +67,17 @@ final class Validator {
       String json, GraphState state, SequenceSource data, long from, long to, int batchSequences) {
     ComputationGraph graph = WorkerGraphs.take(json);
     state.into(graph);
+    LlamaOutput output = LlamaGraph.output(graph);
+    Sum sum;
+    try (LlamaEngine.Kept kept = output.engine().keep(output.parameters())) {
+      sum = score(graph, data, from, to, batchSequences);
+    }
+    WorkerGraphs.giveBack(json, graph);
+    return sum;
+  }
+
+  private static Sum score(
+      ComputationGraph graph, SequenceSource data, long from, long to, int batchSequences) {
     Sum sum = new Sum(0, 0);
     for (long at = from; at < to; at += batchSequences) {
       int rows = (int) Math.min(batchSequences, to - at);
@@ -75,7 +89,6 @@ final class Validator {
       int tokens = batch.targetCount();
       sum = sum.plus(new Sum(graph.score(Batches.dataSet(batch), false) * tokens, tokens));
     }
-    WorkerGraphs.giveBack(json, graph);
     return sum;
   }
 

@@ -1,10 +1,14 @@
 package caravan.model.train;
 
+import caravan.model.LlamaGraph;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.regex.Pattern;
+import org.apache.spark.TaskContext;
+import org.apache.spark.resource.ResourceInformation;
+import org.apache.spark.util.TaskFailureListener;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -12,24 +16,64 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
 /**
  * Graphs that this JVM's training tasks use in turn, so that buffers are made once and not every
  * round. A task takes one, overwrites its state, and gives it back; a failed task's graph is left
- * to the garbage collector.
+ * to the garbage collector, its engine closed.
  */
 final class WorkerGraphs {
   private static final Map<String, Queue<ComputationGraph>> IDLE = new ConcurrentHashMap<>();
+
+  /** Spark's name of the resource. */
+  private static final String GPU = "gpu";
 
   /** The counts in a configuration, which differ each round and which a task sets anew. */
   private static final Pattern COUNTS = Pattern.compile("\"(iteration|epoch)Count\"\\s*:\\s*\\d+");
 
   private WorkerGraphs() {}
 
+  /**
+   * A graph for this task: on the GPU that Spark gave it, if it gave one. When the task fails, the
+   * graph's engine is closed, so that its memory is there for the next try.
+   */
   static ComputationGraph take(String configurationJson) {
     Queue<ComputationGraph> idle = IDLE.get(kind(configurationJson));
     ComputationGraph graph = idle == null ? null : idle.poll();
     if (graph == null) {
       graph = new ComputationGraph(ComputationGraphConfiguration.fromJson(configurationJson));
       graph.init();
+      LlamaGraph.output(graph).useDevice(gpu());
     }
+    closeOnFailure(graph);
     return graph;
+  }
+
+  private static void closeOnFailure(ComputationGraph graph) {
+    TaskContext task = TaskContext.get();
+    if (task != null) {
+      TaskFailureListener close = (context, error) -> LlamaGraph.output(graph).close();
+      task.addTaskFailureListener(close);
+    }
+  }
+
+  /**
+   * Index of the GPU that Spark gave to the running task; 0 where it hands out none.
+   *
+   * @throws IllegalStateException when its address is not an index
+   */
+  private static int gpu() {
+    TaskContext task = TaskContext.get();
+    ResourceInformation gpu = task == null ? null : task.resourcesJMap().get(GPU);
+    if (gpu == null || gpu.addresses().length == 0) {
+      return 0;
+    }
+    String address = gpu.addresses()[0];
+    try {
+      return Integer.parseInt(address);
+    } catch (NumberFormatException e) {
+      throw new IllegalStateException(
+          "Spark's GPU address: got "
+              + address
+              + ", wanted an index such as 0; let spark.executor.resource.gpu.discoveryScript print"
+              + " indices");
+    }
   }
 
   static void giveBack(String configurationJson, ComputationGraph graph) {
@@ -37,7 +81,7 @@ final class WorkerGraphs {
   }
 
   private static String kind(String configurationJson) {
-    return COUNTS.matcher(configurationJson).replaceAll("");
+    return gpu() + " " + COUNTS.matcher(configurationJson).replaceAll("");
   }
 
   /** Frees the idle graphs of this JVM: a driver with embedded workers goes on to other work. */

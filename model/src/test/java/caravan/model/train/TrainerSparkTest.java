@@ -208,7 +208,8 @@ class TrainerSparkTest {
             2,
             0,
             "cpu",
-            1);
+            1,
+            TrainConfig.Cuda.DEFAULT);
     assertThatThrownBy(() -> new Trainer(spark, setup(output, wild)).run(() -> false, m -> {}))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("training loss is NaN at step")
@@ -259,7 +260,8 @@ class TrainerSparkTest {
         100,
         0,
         "cpu",
-        1);
+        1,
+        TrainConfig.Cuda.DEFAULT);
   }
 
   private static Trainer.Setup setup(Path output, TrainConfig config) {

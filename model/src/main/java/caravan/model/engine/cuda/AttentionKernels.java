@@ -1,6 +1,7 @@
 package caravan.model.engine.cuda;
 
 import caravan.model.LlamaConfig;
+import java.util.List;
 
 /**
  * Causal grouped-query attention: training's, its gradient, and the decoder's. In bf16 with heads
@@ -10,16 +11,51 @@ final class AttentionKernels {
   private static final int WARP_ROWS = 4;
   private static final int THREADS = 128;
 
-  /** Rows per block of the tensor core kernels. */
-  private static final int TILE_ROWS = 128;
-
-  /** Head widths that the tensor core kernels are compiled for. */
-  private static final int[] TILE_WIDTHS = {64, 96, 128};
-
   /** Keys that one block of a decoding step takes. */
   private static final int KEYS_PER_SPLIT = 256;
 
   private static final int MOST_SPLITS = 64;
+
+  /** Rows per block of {@code attention_delta}. */
+  private static final int DELTA_ROWS = 16;
+
+  /** Compute capability of the GPUs that have matrix instructions for whole warp groups. */
+  private static final int HOPPER = 90;
+
+  /**
+   * Names and geometry of the tensor core kernels for heads of up to {@code width} components; see
+   * their comments.
+   *
+   * @param suffix of the three kernels' names
+   * @param rows of queries per block
+   * @param keys per block of the keys' and values' gradient
+   * @param threads of the forward pass and of the keys' gradient
+   * @param shared bytes of the forward pass
+   */
+  private record Tile(
+      int width,
+      String suffix,
+      int rows,
+      int keys,
+      int threads,
+      int queryThreads,
+      int shared,
+      int queryShared,
+      int keyShared) {}
+
+  private static final Tile PLAIN =
+      new Tile(256, "plain", WARP_ROWS, WARP_ROWS, THREADS, THREADS, 0, 0, 0);
+
+  private static final List<Tile> TENSOR_CORES =
+      List.of(
+          new Tile(64, "64", 128, 128, 128, 128, 55296, 55296, 56064),
+          new Tile(96, "96", 128, 64, 128, 128, 53248, 79872, 81408),
+          new Tile(128, "128", 128, 64, 128, 256, 69632, 104448, 105984));
+
+  private static final List<Tile> WARP_GROUPS =
+      List.of(
+          new Tile(64, "hopper_64", 128, 128, 256, 256, 49152, 65536, 101376),
+          new Tile(128, "hopper_128", 128, 128, 256, 256, 163840, 196608, 132608));
 
   private final Launch launch;
   private final int heads;
@@ -27,33 +63,21 @@ final class AttentionKernels {
   private final int headDim;
   private final int realBytes;
 
-  /** Width of the tensor core kernels; 0 for the plain ones. */
-  private final int tile;
+  private final Tile tile;
 
-  AttentionKernels(Launch launch, LlamaConfig config, Precision precision) {
+  AttentionKernels(Launch launch, LlamaConfig config, Precision precision, int capability) {
     this.launch = launch;
     this.heads = config.headCount();
     this.kvHeads = config.kvHeadCount();
     this.headDim = config.headDim();
     this.realBytes = precision.bytes();
-    this.tile = precision.half() && headDim % 8 == 0 ? tile(headDim) : 0;
-  }
-
-  private static int tile(int headDim) {
-    for (int width : TILE_WIDTHS) {
-      if (width >= headDim) {
-        return width;
-      }
-    }
-    return 0;
+    boolean fits = precision.half() && headDim % 8 == 0;
+    List<Tile> tiles = capability == HOPPER ? WARP_GROUPS : TENSOR_CORES;
+    this.tile = tiles.stream().filter(t -> fits && t.width() >= headDim).findFirst().orElse(PLAIN);
   }
 
   private static int blocks(int seq, int rows) {
     return (seq + rows - 1) / rows;
-  }
-
-  private int tileBytes() {
-    return 768 * (tile + 8);
   }
 
   private long keys(long qkv) {
@@ -69,54 +93,32 @@ final class AttentionKernels {
   }
 
   void forward(long out, long logSums, long qkv, int batch, int seq) {
-    plain(out, logSums, qkv, keys(qkv), values(qkv), batch, seq, seq, width());
+    run(out, logSums, qkv, keys(qkv), values(qkv), batch, seq, seq, width());
   }
 
   /** Rows of a prompt over the cache [keys, 2 · kvHeads · headDim], which holds their keys too. */
   void prompt(long out, long logSums, long qkv, long cache, int rows, int keys) {
     long values = cache + (long) kvHeads * headDim * realBytes;
-    plain(out, logSums, qkv, cache, values, 1, rows, keys, 2 * kvHeads * headDim);
+    run(out, logSums, qkv, cache, values, 1, rows, keys, 2 * kvHeads * headDim);
   }
 
-  private void plain(
+  private void run(
       long out, long logSums, long q, long k, long v, int batch, int seq, int keys, int kvStride) {
-    launch
-        .of(tile == 0 ? "attention_plain" : "attention_" + tile)
-        .put(out)
-        .put(logSums)
-        .put(q)
-        .put(k)
-        .put(v)
-        .put(seq)
-        .put(keys);
-    launch.put(heads).put(kvHeads).put(headDim).put(width()).put(kvStride).put(0L);
-    if (tile == 0) {
-      launch.run(heads, batch, blocks(seq, WARP_ROWS), THREADS, 0);
-    } else {
-      launch.run(heads, batch, blocks(seq, TILE_ROWS), THREADS, tileBytes());
-    }
+    launch.of("attention_" + tile.suffix()).put(out).put(logSums).put(q).put(k).put(v);
+    launch.put(seq).put(keys).put(heads).put(kvHeads).put(headDim);
+    launch.put(width()).put(kvStride).put(0L);
+    launch.run(heads, batch, blocks(seq, tile.rows()), tile.threads(), tile.shared());
   }
 
   /** Writes all of dQkv, before queries and keys are turned back. */
   void backward(
       long dQkv, long dOut, long out, long qkv, long logSums, long delta, int batch, int seq) {
     launch.of("attention_delta").put(delta).put(dOut).put(out).put(seq).put(heads).put(headDim);
-    launch.run(heads, batch, blocks(seq, WARP_ROWS), THREADS, 0);
-    String kind = tile == 0 ? "plain" : String.valueOf(tile);
-    arguments("attention_backward_kv_" + kind, dQkv, dOut, qkv, logSums, delta, seq);
-    if (tile == 0) {
-      launch.run(kvHeads, batch, blocks(seq, WARP_ROWS), THREADS, 0);
-    } else {
-      int keys = tile == 64 ? 128 : 64;
-      int extra = tile == 64 ? 768 : 1536;
-      launch.run(kvHeads, batch, blocks(seq, keys), THREADS, tileBytes() + extra);
-    }
-    arguments("attention_backward_q_" + kind, dQkv, dOut, qkv, logSums, delta, seq);
-    if (tile == 0) {
-      launch.run(heads, batch, blocks(seq, WARP_ROWS), THREADS, 0);
-    } else {
-      launch.run(heads, batch, blocks(seq, TILE_ROWS), THREADS, tileBytes());
-    }
+    launch.run(heads, batch, blocks(seq, DELTA_ROWS), THREADS, 0);
+    arguments("attention_backward_kv_" + tile.suffix(), dQkv, dOut, qkv, logSums, delta, seq);
+    launch.run(kvHeads, batch, blocks(seq, tile.keys()), tile.threads(), tile.keyShared());
+    arguments("attention_backward_q_" + tile.suffix(), dQkv, dOut, qkv, logSums, delta, seq);
+    launch.run(heads, batch, blocks(seq, tile.rows()), tile.queryThreads(), tile.queryShared());
   }
 
   private void arguments(

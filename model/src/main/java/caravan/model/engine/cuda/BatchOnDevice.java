@@ -39,10 +39,15 @@ final class BatchOnDevice implements AutoCloseable {
     this.capacity = capacity;
     this.stride = capacity + 1;
     this.counts = new int[vocabSize + 1];
-    for (int i = 0; i < SLOTS; i++) {
-      hosts[i] = device.allocateHost((long) ARRAYS * stride * Integer.BYTES);
-      buffers[i] = device.allocate("batches", (long) ARRAYS * stride * Integer.BYTES);
-      events[i] = device.event();
+    try {
+      for (int i = 0; i < SLOTS; i++) {
+        hosts[i] = device.allocateHost((long) ARRAYS * stride * Integer.BYTES);
+        buffers[i] = device.allocate("batches", (long) ARRAYS * stride * Integer.BYTES);
+        events[i] = device.event();
+      }
+    } catch (CudaException e) {
+      close();
+      throw e;
     }
   }
 

@@ -10,6 +10,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
@@ -17,8 +19,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
 
 /**
  * What jobs/bench/run train-cuda measures of our engine, as a program that needs the model's
@@ -255,6 +259,7 @@ public final class CudaBench {
     int[] ids = new Random(6).ints(prompt, 0, config.vocabSize()).toArray();
     try (FloatPointer parameters = randomParameters(config, 5);
         CudaEngine engine = engine(Precision.named(options.get("precision")));
+        LlamaEngine.Kept kept = engine.keep(parameters);
         LlamaEngine.Decoder warm = engine.decoder(parameters, prompt + 8);
         LlamaEngine.Decoder decoder = engine.decoder(parameters, prompt + tokens + 1)) {
       warm.append(ids);
@@ -280,23 +285,39 @@ public final class CudaBench {
   }
 
   /** Compiles every kernel for the architectures, in both types, without a GPU. */
-  private void compile() {
+  private void compile() throws IOException {
     Libraries.requireCompiler();
     for (String architecture : options.get("architectures").split(",")) {
       for (Precision precision : new Precision[] {Precision.BF16, Precision.FP32}) {
         long start = System.nanoTime();
         String[] flags = KernelImage.options(Integer.parseInt(architecture), precision);
         byte[] image = Driver.compile("kernels.cu", KernelImage.source(), flags);
+        String target = flags[0].substring(flags[0].indexOf('=') + 1);
+        String type = precision.half() ? "bf16" : "float";
+        if (options.containsKey("out")) {
+          Files.write(Path.of(options.get("out"), target + "-" + type + ".cubin"), image);
+        }
         print(
             "\"part\": \"compile\", \"architecture\": \"%s\", \"type\": \"%s\", \"nvrtc\": %d,"
-                + " \"bytes\": %d, \"seconds\": %.2f",
-            flags[0].substring(flags[0].indexOf('=') + 1),
-            precision.half() ? "bf16" : "float",
+                + " \"kernels\": %d, \"bytes\": %d, \"seconds\": %.2f",
+            target,
+            type,
             Driver.compilerVersion(),
+            kernels(image),
             image.length,
             (System.nanoTime() - start) / 1e9);
       }
     }
+  }
+
+  /** Sections of machine code, one per kernel; their names stand in two tables. */
+  private static long kernels(byte[] image) {
+    return Pattern.compile("\0\\.text\\.(\\w+)")
+        .matcher(new String(image, StandardCharsets.ISO_8859_1))
+        .results()
+        .map(found -> found.group(1))
+        .distinct()
+        .count();
   }
 
   private TokenBatch randomBatch(LlamaConfig config, Random random) {
@@ -329,9 +350,8 @@ public final class CudaBench {
     return values.position(0);
   }
 
+  /** Pages that nobody has written cost nothing. */
   private static FloatPointer zeros(long length) {
-    FloatPointer values = new FloatPointer(length);
-    org.bytedeco.javacpp.Pointer.memset(values, 0, length * Float.BYTES);
-    return values;
+    return new FloatPointer(Pointer.calloc(length, Float.BYTES));
   }
 }

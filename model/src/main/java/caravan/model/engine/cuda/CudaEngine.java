@@ -7,6 +7,7 @@ import caravan.model.engine.ResidentTraining;
 import caravan.model.engine.TokenBatch;
 import java.util.Map;
 import java.util.Optional;
+import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.IntPointer;
 
@@ -70,7 +71,8 @@ public final class CudaEngine implements LlamaEngine {
           KernelImage.of(device.capability(), options.precision(), Driver.driverVersion());
       products = new Products(device, options.precision());
       kernels = new Kernels(device, image, config);
-      attention = new AttentionKernels(kernels.launch(), config, options.precision());
+      attention =
+          new AttentionKernels(kernels.launch(), config, options.precision(), device.capability());
       parameters = new DeviceParameters(device, options.precision(), layout);
       linears = new Linears(products, parameters);
       blocks = new CudaBlocks(layout, parameters, kernels, attention, linears, options.recompute());
@@ -172,9 +174,11 @@ public final class CudaEngine implements LlamaEngine {
   }
 
   @Override
-  public void keep(FloatPointer host) {
+  public Kept keep(FloatPointer host) {
+    kept = 0;
     upload(host);
-    kept = host.address() + host.position() * Float.BYTES;
+    kept = addressOf(host);
+    return () -> kept = 0;
   }
 
   /** Checks a batch and sends it, with the angles of its positions. */
@@ -202,7 +206,7 @@ public final class CudaEngine implements LlamaEngine {
 
   /** The host's parameters become the device's; says by which number they go from now on. */
   long upload(FloatPointer host) {
-    if (kept == host.address() + host.position() * Float.BYTES) {
+    if (kept == addressOf(host)) {
       return generation;
     }
     kept = 0;
@@ -213,13 +217,17 @@ public final class CudaEngine implements LlamaEngine {
     return ++generation;
   }
 
+  private static long addressOf(FloatPointer pointer) {
+    return DeviceParameters.addressOf(pointer);
+  }
+
   /** Number of the parameters that are on the device. */
   long generation() {
     return generation;
   }
 
   private double readTotal() {
-    try (org.bytedeco.javacpp.DoublePointer sum = new org.bytedeco.javacpp.DoublePointer(1)) {
+    try (DoublePointer sum = new DoublePointer(1)) {
       device.download(sum.address(), total, Double.BYTES);
       device.synchronize();
       return sum.get();
@@ -300,7 +308,6 @@ public final class CudaEngine implements LlamaEngine {
     if (!closed) {
       closed = true;
       products.close();
-      kernels.close();
       device.close();
     }
   }

@@ -28,6 +28,7 @@ public final class Device implements AutoCloseable {
   private final Map<Long, Part> parts = new LinkedHashMap<>();
   private final Map<ByteBuffer, Boolean> hostBuffers = new IdentityHashMap<>();
   private final List<Long> events = new ArrayList<>();
+  private final List<Long> modules = new ArrayList<>();
   private Profile profile;
   private boolean closed;
 
@@ -203,6 +204,13 @@ public final class Device implements AutoCloseable {
     }
   }
 
+  /** Loads compiled kernels. */
+  long module(byte[] image) {
+    long module = Driver.module(gpu, image);
+    modules.add(module);
+    return module;
+  }
+
   long event() {
     long event = Driver.event(gpu);
     events.add(event);
@@ -248,6 +256,7 @@ public final class Device implements AutoCloseable {
     List.copyOf(parts.keySet()).forEach(this::free);
     List.copyOf(hostBuffers.keySet()).forEach(this::freeHost);
     events.forEach(event -> Driver.freeEvent(gpu, event));
+    modules.forEach(module -> Driver.unload(gpu, module));
     Driver.close(gpu);
   }
 }

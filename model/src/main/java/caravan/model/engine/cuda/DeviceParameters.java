@@ -137,7 +137,7 @@ final class DeviceParameters {
   }
 
   /** The first float of a pointer: JavaCPP keeps the position beside the address. */
-  private static long addressOf(FloatPointer pointer) {
+  static long addressOf(FloatPointer pointer) {
     return pointer.address() + pointer.position() * Float.BYTES;
   }
 }

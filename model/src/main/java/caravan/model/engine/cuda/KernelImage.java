@@ -24,6 +24,7 @@ final class KernelImage {
   private static final String LIST = "kernels.txt";
 
   private static final int DIGEST_BYTES = 32;
+  private static final int HOPPER = 90;
 
   private KernelImage() {}
 
@@ -61,12 +62,13 @@ final class KernelImage {
   }
 
   /**
-   * From 9.0 on with the suffix a: all instructions of exactly this architecture.
+   * Hopper with the suffix a: its matrix instructions for whole warp groups are in no other
+   * architecture.
    *
    * @param capability compute capability times ten
    */
   static String[] options(int capability, Precision precision) {
-    String architecture = "sm_" + capability + (capability >= 90 ? "a" : "");
+    String architecture = "sm_" + capability + (capability == HOPPER ? "a" : "");
     return new String[] {
       "--gpu-architecture=" + architecture,
       "--std=c++17",

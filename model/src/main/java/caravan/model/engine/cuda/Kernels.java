@@ -6,7 +6,7 @@ import caravan.model.LlamaConfig;
  * The kernels of src/main/cuda with typed arguments, and each one's launch geometry, whose rule
  * stands above the kernel. Addresses are the GPU's; shapes are in the kernels' comments.
  */
-final class Kernels implements AutoCloseable {
+final class Kernels {
   private static final int WARP = 32;
 
   /** Elements that one thread moves at a time. */
@@ -18,6 +18,7 @@ final class Kernels implements AutoCloseable {
   /** Of the norm's gradient, which keeps more per thread. */
   private static final int BACKWARD_THREADS = 512;
 
+  private static final int THREADS_PER_MULTIPROCESSOR = 2048;
   private static final int FLAT_ELEMENTS = THREADS * PACK;
   private static final int LARGE_VOCABULARY = 8192;
 
@@ -29,10 +30,16 @@ final class Kernels implements AutoCloseable {
 
   Kernels(Device device, byte[] image, LlamaConfig config) {
     this.launch = new Launch(device, image);
-    this.gainBlocks = 4 * device.multiprocessors();
     this.config = config;
     this.hidden = config.hiddenSize();
     this.rowThreads = warps(hidden);
+    this.gainBlocks = gainBlocks(device, hidden);
+  }
+
+  /** Blocks of the norm's gradient, and rows of its partial sums: all that run at a time. */
+  static int gainBlocks(Device device, int hidden) {
+    return device.multiprocessors()
+        * (THREADS_PER_MULTIPROCESSOR / Math.min(BACKWARD_THREADS, warps(hidden)));
   }
 
   private static int warps(int width) {
@@ -195,10 +202,5 @@ final class Kernels implements AutoCloseable {
     int rows = config.intermediateSize();
     launch.of("gemv_swiglu").put(h).put(w).put(x).put(rows).put(hidden);
     launch.run(divide(rows, THREADS / WARP), 1, 1, THREADS, 0);
-  }
-
-  @Override
-  public void close() {
-    launch.close();
   }
 }

@@ -26,7 +26,7 @@ final class Launch {
 
   Launch(Device device, byte[] image) {
     this.device = device;
-    this.module = Driver.module(device.handle(), image);
+    this.module = device.module(image);
   }
 
   Launch of(String name) {
@@ -85,9 +85,5 @@ final class Launch {
         + " registers, "
         + Driver.functionAttribute(device.handle(), function, LOCAL_BYTES)
         + " bytes of local memory";
-  }
-
-  void close() {
-    Driver.unload(device.handle(), module);
   }
 }

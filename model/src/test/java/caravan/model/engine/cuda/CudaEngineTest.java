@@ -86,6 +86,16 @@ class CudaEngineTest {
   }
 
   @Test
+  void an_ampere_gpu_has_kernels_of_its_own() {
+    StandIn.capability(80);
+    try {
+      loss_and_gradient_equal_the_cpu_engines(Precision.BF16, 4, 2, 16, 64, true, false, 0);
+    } finally {
+      StandIn.capability(90);
+    }
+  }
+
+  @Test
   void a_batch_without_targets_has_no_loss_and_no_gradient() {
     LlamaConfig config = Toy.config(2, 1, 8, 16, true);
     ParameterLayout layout = new ParameterLayout(config);
@@ -107,8 +117,10 @@ class CudaEngineTest {
         CpuEngine oracle = new CpuEngine(config, 1);
         CudaEngine engine = engine(config, precision, false)) {
       LlamaEngine.TokenScores wanted = oracle.score(parameters, batch);
-      engine.keep(parameters);
-      LlamaEngine.TokenScores got = engine.score(parameters, batch);
+      LlamaEngine.TokenScores got;
+      try (LlamaEngine.Kept kept = engine.keep(parameters)) {
+        got = engine.score(parameters, batch);
+      }
       float tolerance = precision == Precision.FP32 ? 2e-5f : 0.1f;
       for (int i = 0; i < batch.targets().length; i++) {
         assertThat(got.logProbability()[i])

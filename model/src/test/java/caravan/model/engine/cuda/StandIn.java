@@ -17,6 +17,9 @@ final class StandIn {
   /** Launches of this kernel fail; "" for none. */
   static native void failKernel(String name);
 
+  /** Compute capability times ten of devices opened from now on; 90 at first. */
+  static native void capability(int value);
+
   /** Allocations since {@link #failAllocation}. */
   static native long allocations();
 

@@ -1,0 +1,88 @@
+package caravan.model.train;
+
+import caravan.model.LlamaGraph;
+import caravan.model.LlamaLayer;
+import caravan.model.LlamaOutput;
+import caravan.model.engine.ResidentTraining;
+import caravan.model.engine.ResidentTraining.Step;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.javacpp.FloatPointer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.learning.GradientUpdater;
+
+/**
+ * A run of steps of one graph: by Deeplearning4j, or in the memory of an engine that keeps all of
+ * it there ({@link ResidentTraining}), where the graph's parameters and updater state are stale
+ * until {@link #finish}. Both take the same steps and count them in the graph's configuration.
+ */
+final class GraphSteps {
+  private final ComputationGraph graph;
+  private final Optional<AdamW> adam;
+  private final Optional<ResidentTraining> resident;
+  private final List<Step> steps = new ArrayList<>();
+
+  GraphSteps(ComputationGraph graph) {
+    this.graph = graph;
+    this.adam = adam(graph).map(AdamWUpdater::getConfig);
+    this.resident = adam.flatMap(config -> open(graph, config));
+  }
+
+  private static Optional<AdamWUpdater> adam(ComputationGraph graph) {
+    GradientUpdater<?> updater = graph.getUpdater().getUpdaterBlocks().get(0).getGradientUpdater();
+    return updater instanceof AdamWUpdater adamW ? Optional.of(adamW) : Optional.empty();
+  }
+
+  private static Optional<ResidentTraining> open(ComputationGraph graph, AdamW config) {
+    LlamaOutput output = LlamaGraph.output(graph);
+    LlamaLayer layer = output.layerConf();
+    INDArray state = graph.getUpdater().getStateViewArray();
+    FloatPointer moments = new FloatPointer(state.data().addressPointer());
+    return output
+        .engine()
+        .train(
+            output.parameters(),
+            moments,
+            moments.getPointer(graph.numParams()),
+            new ResidentTraining.Optimizer(
+                config.beta1(),
+                config.beta2(),
+                config.epsilon(),
+                config.clipNorm(),
+                layer.weightDecay()));
+  }
+
+  /** One update on a batch. */
+  void take(MultiDataSet batch) {
+    INDArray targets = batch.getLabels(0);
+    if (resident.isEmpty()) {
+      graph.fit(batch);
+      double norm = adam(graph).map(AdamWUpdater::gradientNorm).orElse(Double.NaN);
+      steps.add(
+          new Step(
+              graph.score(),
+              norm,
+              LlamaOutput.tokens(batch.getFeatures(0), targets).targetCount()));
+      return;
+    }
+    int iteration = graph.getConfiguration().getIterationCount();
+    double rate =
+        adam.orElseThrow().getLearningRate(iteration, graph.getConfiguration().getEpochCount());
+    resident.get().step(LlamaOutput.tokens(batch.getFeatures(0), targets), rate, iteration);
+    graph.getConfiguration().setIterationCount(iteration + 1);
+  }
+
+  /** Makes the graph what it has become and returns what each step measured. */
+  List<Step> finish() {
+    if (resident.isPresent()) {
+      try (ResidentTraining training = resident.get()) {
+        steps.addAll(training.steps());
+        training.store();
+      }
+    }
+    return steps;
+  }
+}
