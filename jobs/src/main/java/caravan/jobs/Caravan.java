@@ -37,6 +37,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
       ExportJob.class,
       InspectJob.class,
       ExplainJob.class,
+      TraceJob.class,
       DiffJob.class
     })
 public final class Caravan {

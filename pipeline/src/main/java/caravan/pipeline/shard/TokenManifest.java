@@ -4,6 +4,7 @@ import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.tokenize.Tokenizer;
 import com.fasterxml.jackson.annotation.JsonProperty;
+import java.io.Serializable;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -62,7 +63,8 @@ public record TokenManifest(
    * @param name path of its files without their endings, such as {@code train/shard-00000}
    */
   public record Shard(
-      String split, int index, long tokens, long documents, String sha256, String name) {
+      String split, int index, long tokens, long documents, String sha256, String name)
+      implements Serializable {
     public Shard {
       // Manifests of before do not name them.
       if (name == null) name = ShardFormat.CARAVAN.shardName(split, index, 0);

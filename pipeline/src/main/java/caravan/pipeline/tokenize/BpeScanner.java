@@ -136,11 +136,11 @@ final class BpeScanner {
       merge(length > SentencePieceTokenizer.MAX_RUN_CHARS ? encodeLong(from, to) : from, to);
       return;
     }
-    int slot = RunCache.slot(window, from, to);
-    if (cache.appendTo(ids, slot, window, from, to)) return;
+    int place = RunCache.place(window, from, to);
+    if (cache.appendTo(ids, place, window, from, to)) return;
     int position = ids.size();
     merge(from, to);
-    cache.put(slot, window, from, to, ids, position);
+    cache.put(place, window, from, to, ids, position);
   }
 
   /**

@@ -14,7 +14,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * SentencePieceTokenizer}, many times faster. Reads BPE models as they come: with or without byte
  * fallback, with user-defined symbols, with rules that rewrite text.
  *
- * <p>Thread-safe; each thread that encodes keeps about 3 MB. A JVM holds one instance per model
+ * <p>Thread-safe; each thread that encodes keeps about 5 MB. A JVM holds one instance per model
  * file, however often it is deserialized.
  */
 public final class FastSentencePiece implements SentencePiece {
