@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 
 import frame
+from corpora.quickstart import quickstart_corpus
 
 REQUIREMENTS = "jobs/python/datatrove.txt"
 LANGUAGES = ("en", "zh")
@@ -99,35 +100,6 @@ def options():
     parser.add_argument("--verdicts", type=int, metavar="N", help="compare verdicts on N English documents instead")
     parser.add_argument("--work", type=Path, help="folder for inputs and outputs (default: a temporary one)")
     return parser.parse_args()
-
-
-def quickstart_corpus(folder):
-    """English: speeches in pieces of about 2,000 characters; Chinese: news of about 700, and reviews as they are."""
-    data = Path(os.popen(str(frame.ROOT / "jobs/quickstart-data")).read().strip())
-    english = ((f.stem, f.read_text().split("\n\n")) for f in sorted((data / "speeches").glob("*.txt")))
-    news = [json.loads(line)["text"] for f in sorted((data / "news").glob("*.jsonl")) for line in open(f)]
-    reviews = [json.loads(line)["text"] for f in sorted((data / "reviews").glob("*.jsonl")) for line in open(f)]
-    documents = {
-        "en": [d for name, paragraphs in english for d in pieces(paragraphs, 2000)],
-        "zh": [*pieces(news, 700), *reviews],
-    }
-    for language, texts in documents.items():
-        (folder / language).mkdir(parents=True)
-        with open(folder / language / "0.jsonl", "w") as out:
-            for i, text in enumerate(texts):
-                out.write(json.dumps({"id": f"{language}-{i}", "text": text}, ensure_ascii=False) + "\n")
-    return folder
-
-
-def pieces(paragraphs, characters):
-    piece = []
-    for paragraph in paragraphs:
-        piece.append(paragraph.strip())
-        if sum(map(len, piece)) >= characters:
-            yield "\n".join(piece)
-            piece = []
-    if piece:
-        yield "\n".join(piece)
 
 
 class Corpus:

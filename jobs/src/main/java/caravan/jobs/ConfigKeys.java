@@ -23,6 +23,9 @@ final class ConfigKeys {
       Map.of(
           "id-field", "read.id-field",
           "text-field", "read.text-field",
+          "encoder", "tokenize.encoder",
+          "format", "tokenize.format",
+          "eos", "tokenize.eos",
           "vocab-size", "train-tokenizer.vocab-size");
 
   private final Config reference;

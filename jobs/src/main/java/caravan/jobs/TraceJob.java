@@ -101,10 +101,9 @@ final class TraceJob extends Job<TraceJob.Config> {
     return ids;
   }
 
-  private static void matches(
-      ShardSearch search, Tokenizer tokenizer, int[] query, Search options) throws IOException {
-    line(
-        "%,d tokens: %s", query.length, Excerpt.line(tokenizer.decode(query), EXCERPT));
+  private static void matches(ShardSearch search, Tokenizer tokenizer, int[] query, Search options)
+      throws IOException {
+    line("%,d tokens: %s", query.length, Excerpt.line(tokenizer.decode(query), EXCERPT));
     List<Match> matches =
         search.longest(query, options.splits(), options.documents(), options.minTokens());
     if (matches.isEmpty()) {
@@ -147,16 +146,26 @@ final class TraceJob extends Job<TraceJob.Config> {
     int[] ids = search.read(match.shard(), from, (int) (to - from));
     int start = (int) (match.matchStart() - from);
     int end = start + match.length();
+    String before = tokenizer.decode(Arrays.copyOf(ids, start));
+    String matched = after(before, tokenizer, ids, start, end);
+    String after = after(before + matched, tokenizer, ids, end, ids.length);
+    // The context may begin in the middle of a character's bytes, and end there.
     line(
         "   %s【%s】%s",
-        Excerpt.visible(tokenizer.decode(Arrays.copyOfRange(ids, 0, start))),
-        Excerpt.start(
-            Excerpt.visible(tokenizer.decode(Arrays.copyOfRange(ids, start, end))), EXCERPT),
-        Excerpt.visible(tokenizer.decode(Arrays.copyOfRange(ids, end, ids.length))));
+        Excerpt.visible(before.replaceFirst("^\uFFFD+", "")),
+        Excerpt.start(Excerpt.visible(matched), EXCERPT),
+        Excerpt.visible(after.replaceFirst("\uFFFD+$", "")));
   }
 
-  private static void place(ShardSearch search, Tokenizer tokenizer, String at)
-      throws IOException {
+  /** The text of ids as it goes on after what comes before them, with its first space. */
+  private static String after(String before, Tokenizer tokenizer, int[] ids, int start, int end) {
+    String all = tokenizer.decode(Arrays.copyOf(ids, end));
+    return all.startsWith(before)
+        ? all.substring(before.length())
+        : tokenizer.decode(Arrays.copyOfRange(ids, start, end));
+  }
+
+  private static void place(ShardSearch search, Tokenizer tokenizer, String at) throws IOException {
     if (!at.matches(".+:[0-9]{1,18}")) {
       throw new IllegalArgumentException(
           "trace.at: got '%s', wanted a shard and a position, such as train/shard-00000:1234"
@@ -172,9 +181,7 @@ final class TraceJob extends Job<TraceJob.Config> {
         "document %s, source %s: tokens %,d to %,d",
         origin.id(), origin.source(), origin.start(), origin.end());
     int shown = (int) Math.min(origin.end() - origin.start(), EXCERPT);
-    line(
-        "%s",
-        Excerpt.line(tokenizer.decode(search.read(shard, origin.start(), shown)), EXCERPT));
+    line("%s", Excerpt.line(tokenizer.decode(search.read(shard, origin.start(), shown)), EXCERPT));
   }
 
   private static void line(String format, Object... values) {

@@ -75,8 +75,7 @@ public final class RunMatcher {
       links[added] = to;
       return added;
     }
-    int split =
-        addState(lengths[from] + 1, links[to], ends[to], new HashMap<>(edges.get(to)));
+    int split = addState(lengths[from] + 1, links[to], ends[to], new HashMap<>(edges.get(to)));
     links[to] = split;
     links[added] = split;
     while (from != NONE && edges.get(from).getOrDefault(id, NONE) == to) {

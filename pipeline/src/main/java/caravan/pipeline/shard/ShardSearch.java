@@ -60,8 +60,7 @@ public final class ShardSearch {
             .thenComparing(Match::start);
 
     private Match plus(int more) {
-      return new Match(
-          shard, start, end, matchStart, length, queryStart, content, copies + more);
+      return new Match(shard, start, end, matchStart, length, queryStart, content, copies + more);
     }
   }
 
@@ -104,7 +103,8 @@ public final class ShardSearch {
     Broadcast<int[]> shared = sc.broadcast(query);
     Best best = new Best(documents);
     try {
-      sc.parallelize(shards, shards.size())
+      sc
+          .parallelize(shards, shards.size())
           .flatMap(
               new Search(
                   new SerializableConfiguration(conf),
@@ -146,8 +146,7 @@ public final class ShardSearch {
                                 manifest.shards().get(manifest.shards().size() - 1).name())));
     if (position < 0 || position >= found.tokens()) {
       throw new IllegalArgumentException(
-          "position %,d: %s has tokens 0 to %,d"
-              .formatted(position, shard, found.tokens() - 1));
+          "position %,d: %s has tokens 0 to %,d".formatted(position, shard, found.tokens() - 1));
     }
     Row row =
         spark
@@ -155,8 +154,7 @@ public final class ShardSearch {
             .parquet(new Path(directory, found.provenancePath()).toString())
             .filter(col("start").leq(lit(position)).and(col("end").gt(lit(position))))
             .first();
-    return new Origin(
-        row.getAs("id"), row.getAs("source"), row.getAs("start"), row.getAs("end"));
+    return new Origin(row.getAs("id"), row.getAs("source"), row.getAs("start"), row.getAs("end"));
   }
 
   /** The ids from a position of a shard on. */

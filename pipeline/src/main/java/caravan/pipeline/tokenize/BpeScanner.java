@@ -8,7 +8,7 @@ import java.util.Arrays;
  * it. Memory does not grow with the text, but with its longest run without a place to cut: 30 bytes
  * a character of at most {@link SentencePieceTokenizer#MAX_RUN_CHARS}.
  */
-final class BpeScanner {
+final class BpeScanner implements TextEncoder {
   private static final int WINDOW = 1 << 13;
   private static final char SPACE = '\u2581';
   private static final char REPLACEMENT = '\uFFFD';
@@ -41,13 +41,8 @@ final class BpeScanner {
     this.merger = new BpeMerger(vocabulary.merges());
   }
 
-  /**
-   * Appends the ids of a text.
-   *
-   * @param prefix whether a {@code ▁} goes before
-   * @param suffix whether one goes after
-   */
-  void encode(String text, boolean prefix, boolean suffix, TokenBuffer ids) {
+  @Override
+  public void encode(String text, boolean prefix, boolean suffix, TokenBuffer ids) {
     this.text = text;
     this.ids = ids;
     taken = 0;

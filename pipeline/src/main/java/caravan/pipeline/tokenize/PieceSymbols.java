@@ -1,5 +1,6 @@
 package caravan.pipeline.tokenize;
 
+import caravan.pipeline.tokenize.SentencePieceModel.ModelType;
 import caravan.pipeline.tokenize.SentencePieceModel.Piece;
 import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
 import java.nio.charset.StandardCharsets;
@@ -84,7 +85,7 @@ final class PieceSymbols {
     Arrays.fill(entries, UNKNOWN);
     Arrays.fill(entries, Character.MIN_SURROGATE, Character.MAX_SURROGATE + 1, SURROGATE);
     readCharacters();
-    readMerges();
+    if (model.trainer().modelType() == ModelType.BPE) readMerges();
     readFrozen();
     readIds();
     if (model.normalizer().escapeWhitespaces()) entries[' '] = SPACE;
@@ -258,6 +259,17 @@ final class PieceSymbols {
   private int neighbour(int left, int right) {
     int mixed = left * 0x9E3779B1 + right * 0x85EBCA77;
     return (mixed ^ mixed >>> 15) & neighbourMask;
+  }
+
+  /** The symbol of a character, or its complement if no piece holds it. */
+  int symbolOrUnknown(int codePoint) {
+    int entry = codePoint == ' ' && entries[' '] == SPACE ? UNKNOWN : entry(codePoint);
+    return entry < 0 ? ~codePoint : entry & SYMBOL;
+  }
+
+  /** Whether a symbol is an unused piece. */
+  boolean isUnused(int symbol) {
+    return symbol < model.pieces().size() && model.pieces().get(symbol).type() == PieceType.UNUSED;
   }
 
   /** Appends what a symbol is once nothing merges any more. */

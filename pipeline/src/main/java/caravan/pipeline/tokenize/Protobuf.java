@@ -2,6 +2,7 @@ package caravan.pipeline.tokenize;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * As much of Protocol Buffers' wire format as a SentencePiece model needs: varints, 32-bit values
@@ -77,6 +78,11 @@ final class Protobuf {
       Reader value = new Reader(bytes, position, position + (int) length);
       position = value.end;
       return value;
+    }
+
+    /** All bytes from here to the message's end. */
+    byte[] rest() {
+      return Arrays.copyOfRange(bytes, position, end);
     }
 
     void skip() {

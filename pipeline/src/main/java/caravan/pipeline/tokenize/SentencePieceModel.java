@@ -156,6 +156,26 @@ public record SentencePieceModel(
     }
   }
 
+  /** The character rules of a model file that {@link #parse} takes; null if it has none. */
+  static CharacterRules characterRules(byte[] bytes) {
+    for (Protobuf.Reader in = new Protobuf.Reader(bytes); in.hasNext(); ) {
+      if (in.field() != 3) {
+        in.skip();
+        continue;
+      }
+      Protobuf.Reader normalizer = in.message();
+      while (normalizer.hasNext()) {
+        if (normalizer.field() != 2) {
+          normalizer.skip();
+          continue;
+        }
+        byte[] blob = normalizer.message().rest();
+        if (blob.length > 0) return new CharacterRules(blob);
+      }
+    }
+    return null;
+  }
+
   private static SentencePieceModel parseMessage(Protobuf.Reader in) {
     List<Piece> pieces = new ArrayList<>();
     Protobuf.Reader trainer = new Protobuf.Reader(new byte[0]);

@@ -25,6 +25,15 @@ public final class TokenBuffer {
     size += count;
   }
 
+  /** From a position on, leaves one of each run of an id. */
+  void collapse(int id, int from) {
+    int kept = from;
+    for (int i = from; i < size; i++) {
+      if (ids[i] != id || kept == from || ids[kept - 1] != id) ids[kept++] = ids[i];
+    }
+    size = kept;
+  }
+
   /** The id at a position in {@code [0, size)}. */
   public int get(int position) {
     if (position < 0 || position >= size) {

@@ -50,6 +50,13 @@ class FastSentencePieceTest {
 
   /** Pieces of few characters, with scores of which many are equal and none follows from length. */
   private static SentencePieceModel vocabulary(Random random) {
+    return vocabulary(random, false);
+  }
+
+  /**
+   * @param unused whether some of the pieces are not to be used
+   */
+  static SentencePieceModel vocabulary(Random random, boolean unused) {
     Set<String> texts = new LinkedHashSet<>();
     for (String character : CHARACTERS) {
       if (random.nextInt(8) > 0) texts.add(character);
@@ -70,7 +77,9 @@ class FastSentencePieceTest {
           new Piece(
               text,
               -random.nextInt(equal),
-              userDefined ? PieceType.USER_DEFINED : PieceType.NORMAL));
+              userDefined
+                  ? PieceType.USER_DEFINED
+                  : unused && random.nextInt(4) == 0 ? PieceType.UNUSED : PieceType.NORMAL));
     }
     return new SentencePieceModel(
         pieces,
@@ -78,7 +87,7 @@ class FastSentencePieceTest {
         new NormalizerSpec("identity", false, random.nextBoolean(), false, true));
   }
 
-  private static String text(Random random) {
+  static String text(Random random) {
     StringBuilder text = new StringBuilder();
     int most = random.nextInt(10) == 0 ? 300 : 20;
     for (int n = random.nextInt(most); n >= 0; n--) {
