@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.FileContext;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -113,6 +114,9 @@ public final class Storage {
       }
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": cannot write it", e);
+    } catch (FSError e) {
+      // So Hadoop reports what the local disk refuses, a full one among it.
+      throw new UncheckedIOException(file + ": cannot write it", new IOException(e.getCause()));
     }
   }
 

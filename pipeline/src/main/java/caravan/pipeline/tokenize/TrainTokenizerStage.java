@@ -96,9 +96,9 @@ public final class TrainTokenizerStage {
     refuseForeignDirectory(conf, directory);
     TokenizerTrainer.Trained trained =
         new TokenizerTrainer(config, seed, maxBrokenFraction).train(inputs, documents);
-    SentencePieceModel model = trained.model();
     storage.delete(new Path(directory, Manifest.FILE_NAME));
-    files(model)
+    storage.delete(new Path(directory, MODEL_FILE));
+    files(trained.model())
         .forEach((name, bytes) -> storage.writeAtomically(new Path(directory, name), bytes));
     Manifest manifest = manifest(inputs, directory, trained);
     manifest.write(conf, directory);
@@ -125,12 +125,12 @@ public final class TrainTokenizerStage {
         Map.of());
   }
 
-  /** What a vocabulary is written as, by file name; the model first. */
+  /** What a vocabulary is written as, by file name; the model last, which others open. */
   static Map<String, byte[]> files(SentencePieceModel model) {
     Map<String, byte[]> files = new LinkedHashMap<>();
-    files.put(MODEL_FILE, model.toBytes());
     files.put(VOCAB_FILE, vocabulary(model));
     files.put(CONFIG_FILE, Json.bytes(model.transformersConfig()));
+    files.put(MODEL_FILE, model.toBytes());
     return files;
   }
 

@@ -9,6 +9,7 @@ import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.TestSpark;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -208,6 +209,18 @@ class TrainTokenizerStageSparkTest {
         .hasMessageContaining("lower it or give more text");
     assertThat(Files.readAllBytes(folder.resolve("out/tokenizer.model"))).isEqualTo(before);
     assertThat(stage(CONFIG).upToDate(inputs, output())).isPresent();
+  }
+
+  @Test
+  void onAFullDiskNothingIsLeftThatPassesForAVocabulary() throws IOException {
+    stage(CONFIG).write(inputs, documents(2), output());
+    Files.createSymbolicLink(folder.resolve("out/.tokenizer.model.tmp"), Path.of("/dev/full"));
+    assertThatThrownBy(() -> stage(CONFIG).write(inputs, documents(2), output()))
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageEndingWith("out/tokenizer.model: cannot write it")
+        .hasRootCauseMessage("No space left on device");
+    assertThat(folder.resolve("out/tokenizer.model")).doesNotExist();
+    assertThat(folder.resolve("out/manifest.json")).doesNotExist();
   }
 
   @Test
