@@ -116,7 +116,7 @@ DEVICE void attention_backward_kv_hopper(
     commit_products();
     wait_products<1>();
     settle<N>(ds);
-    // P as it was rounded for dV: its floats would cost registers that a third block could use.
+    // P as it was rounded for dV: there are no registers for its floats as well.
 #pragma unroll
     for (int n = 0; n < N; n++) {
 #pragma unroll

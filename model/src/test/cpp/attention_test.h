@@ -5,11 +5,12 @@
 struct Shape {
   int batch, seq, heads, groups, width;
   bool documents;
+  double deviation = 1;  // of queries, keys and values: 4 makes maxima leap from tile to tile
 
   std::string name() const {
     char text[100];
-    snprintf(text, sizeof text, "batch %d seq %d heads %d/%d width %d%s", batch, seq, heads, groups,
-             width, documents ? " with documents" : "");
+    snprintf(text, sizeof text, "batch %d seq %d heads %d/%d width %d deviation %g%s", batch, seq,
+             heads, groups, width, deviation, documents ? " with documents" : "");
     return text;
   }
 };
@@ -25,7 +26,7 @@ struct Attention {
   explicit Attention(Shape s)
       : s(s),
         row((s.heads + 2 * s.groups) * s.width),
-        qkv(Reals::normal((size_t)s.batch * s.seq * row)),
+        qkv(Reals::normal((size_t)s.batch * s.seq * row, s.deviation)),
         dout(Reals::normal((size_t)s.batch * s.seq * s.heads * s.width)),
         starts((size_t)s.batch * s.seq),
         out(dout.length),
@@ -94,6 +95,21 @@ inline void attention_forward(const char* kernel, Attention& a, Reals& out, Floa
   std::string name = std::string(kernel) + ", " + s.name();
   expect_near(name + ", out", out.doubles(), a.out, REAL_TOLERANCE);
   expect_near(name + ", lse", lse.doubles(), a.lse, FLOAT_TOLERANCE);
+}
+
+/** The last queries against all keys, as when a prompt's next chunk meets the decoder's cache. */
+inline void attention_of_suffix(const char* kernel, const Shape& s, int rows, Grid grid,
+                                unsigned threads, unsigned shared) {
+  Attention a(s);
+  Reals out((size_t)rows * s.heads * s.width);
+  Floats lse((size_t)s.heads * rows);
+  Stored* k = a.qkv.data() + s.heads * s.width;
+  launch(kernel, grid, threads, shared, out.data(), lse.data(),
+         a.qkv.data() + (size_t)(s.seq - rows) * a.row, k, k + s.groups * s.width, rows, s.seq,
+         s.heads, s.groups, s.width, a.row, a.row, (int*)nullptr);
+  Doubles wanted(a.out.end() - out.length, a.out.end());
+  expect_near(std::string(kernel) + " of " + std::to_string(rows) + " queries, " + s.name(),
+              out.doubles(), wanted, REAL_TOLERANCE);
 }
 
 inline void attention_plain_equals_double(Shape s) {

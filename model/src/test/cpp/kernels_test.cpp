@@ -11,11 +11,16 @@ int main() {
                   Shape{1, 33, 2, 2, 6, true}, Shape{1, 20, 2, 1, 256, false}}) {
     attention_plain_equals_double(s);
   }
+  attention_of_suffix("attention_plain", {1, 90, 2, 1, 24, false}, 7, {2, 1, 2}, 128, 0);
 #if REAL_BF16
+  attention_of_suffix("attention_64", {1, 300, 2, 1, 64, false}, 150, {2, 1, 2}, 128, 55296);
+  attention_of_suffix("attention_hopper_64", {1, 300, 2, 1, 64, false}, 150, {2, 1, 2}, 256, 49152);
+  attention_of_suffix("attention_hopper_128", {1, 200, 2, 1, 72, false}, 3, {2, 1, 1}, 256, 163840);
   for (Shape s : {Shape{1, 128, 1, 1, 64, false}, Shape{2, 300, 4, 2, 64, true},
                   Shape{1, 1, 1, 1, 8, false}, Shape{1, 97, 2, 1, 48, true},
                   Shape{1, 200, 2, 2, 80, false}, Shape{2, 70, 3, 1, 96, true},
-                  Shape{1, 128, 1, 1, 128, false}, Shape{1, 290, 4, 2, 128, true}}) {
+                  Shape{1, 128, 1, 1, 128, false}, Shape{1, 290, 4, 2, 128, true},
+                  Shape{1, 300, 1, 1, 64, false, 4}, Shape{1, 300, 1, 1, 128, true, 4}}) {
     attention_equals_double(s);
     attention_hopper_equals_double(s);
   }
