@@ -92,6 +92,6 @@ final class DedupJob extends Job<DedupJob.Config> {
     return Optional.of(
         isUpToDate && RepeatReport.exists(storage, config.output())
             ? RepeatReport.read(storage, config.output())
-            : RepeatReport.write(spark, config.output()));
+            : RepeatReport.write(spark, config.output(), config.dedup()));
   }
 }

@@ -67,8 +67,24 @@ final class Cutting extends Step<Tagged> {
     while (stretches.at(ref)) {
       own.add(Stretch.of(stretches.take()));
     }
-    emit(own.isEmpty() ? next : told(next, own));
+    emit(own.isEmpty() ? untold(next) : told(next, own));
     return true;
+  }
+
+  /** Without what an earlier run over the document told. */
+  private Tagged untold(Tagged tagged) {
+    Document d = tagged.document();
+    if (!d.meta().containsKey(rule.meta())) {
+      return tagged;
+    }
+    Map<String, String> meta = new HashMap<>(d.meta());
+    meta.remove(rule.meta());
+    return new Tagged(
+        new Document(d.id(), d.source(), d.path(), d.language(), d.text(), meta),
+        tagged.reason(),
+        tagged.detail(),
+        tagged.inputCharacters(),
+        tagged.edits());
   }
 
   private Tagged told(Tagged before, List<Stretch> own) {

@@ -1,6 +1,7 @@
 package caravan.pipeline.dedup;
 
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.lit;
 
 import caravan.pipeline.Documents;
 import caravan.pipeline.Json;
@@ -21,8 +22,10 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
@@ -82,7 +85,7 @@ public record RepeatReport(List<String> files, long repeats, List<Line> frequent
    * Reads what {@code meta} of a finished output's documents tells, and writes the report. The
    * driver holds the most frequent ones.
    */
-  public static RepeatReport write(SparkSession spark, String output) {
+  public static RepeatReport write(SparkSession spark, String output, DedupConfig config) {
     var hadoop = spark.sparkContext().hadoopConfiguration();
     Storage storage = new Storage(hadoop);
     Path directory = storage.qualify(new Path(output));
@@ -100,8 +103,8 @@ public record RepeatReport(List<String> files, long repeats, List<Line> frequent
                 .select(
                     col("id"),
                     col("source"),
-                    col("meta").getItem(Repeat.LINES_META),
-                    col("meta").getItem(Repeat.PASSAGES_META))
+                    told(Repeat.LINES_META, config.lines().action()),
+                    told(Repeat.PASSAGES_META, config.substrings().action()))
                 .toJavaRDD()
                 .mapPartitions(
                     rows -> List.of(part(rows, new Storage(conf.value()), target)).iterator())
@@ -114,6 +117,13 @@ public record RepeatReport(List<String> files, long repeats, List<Line> frequent
     storage.writeAtomically(new Path(directory, FILE), Json.bytes(report));
     deleteExcept(storage, directory, Set.copyOf(report.files));
     return report;
+  }
+
+  /** What the run told; an earlier one may have told of what this one did not look for. */
+  private static Column told(String meta, RepeatAction action) {
+    return action == RepeatAction.OFF
+        ? lit(null).cast(DataTypes.StringType)
+        : col("meta").getItem(meta);
   }
 
   private static String[] documents(Manifest manifest, Path directory) {

@@ -11,6 +11,11 @@ import org.apache.spark.api.java.JavaRDD;
  * run of windows, each one unit after the other, all of which occur elsewhere, too, and cannot be
  * made longer. Units are compared: case, punctuation and white space do not matter.
  *
+ * <p>Where passages are removed, each window but for its first occurrence goes as a whole. So no
+ * window stays in two documents, and each unit of a repeated passage stays somewhere: where a first
+ * occurrence overlaps a passage that is first elsewhere, it loses the common part, which stays
+ * there.
+ *
  * <p>{@link Winnowing} gives every window an anchor that is the same wherever the window occurs, so
  * only windows whose anchor occurs repeatedly can. First the anchors are compared, about one per
  * fourteen units; then the windows of repeated ones, by a 126-bit hash of their units. No repeat is

@@ -30,7 +30,8 @@ abstract class RepeatedText {
    * Searches the kept documents.
    *
    * @param last (reference) of documents that come after all others in the order of occurrences
-   * @return (reference, first piece, {@link Stretch}) in the documents' partitions and order
+   * @return (reference, first piece, {@link Stretch}) in the documents' partitions and order;
+   *     cached and computed
    */
   protected abstract Entries stretches(JavaRDD<Tagged> tagged, Entries last);
 
@@ -46,8 +47,7 @@ abstract class RepeatedText {
   /** The same documents in the same partitions, kept ones told and edited. */
   JavaRDD<Tagged> apply(JavaRDD<Tagged> tagged) {
     Entries none = Entries.empty(tagged.context(), tagged.getNumPartitions());
-    Entries stretches = stretches(tagged, none).cached();
-    stretches.count();
+    Entries stretches = stretches(tagged, none);
     if (rule.remove() && keepsFirst) {
       Cutting.Rule rule = this.rule;
       try (Entries dropped =
@@ -57,10 +57,8 @@ abstract class RepeatedText {
                           cut -> new Dropped(TaskContext.getPartitionId(), cut, rule.reason())))
               .cached()) {
         if (dropped.count() > 0) {
-          Entries again = stretches(tagged, dropped).cached();
-          again.count();
           stretches.close();
-          stretches = again;
+          stretches = stretches(tagged, dropped);
         }
       }
     }

@@ -1,6 +1,7 @@
 package caravan.pipeline.dedup;
 
 import static caravan.pipeline.dedup.TaggedDocuments.document;
+import static java.util.stream.Collectors.toSet;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import caravan.pipeline.Document;
@@ -13,11 +14,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeoutException;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class RepeatedPassagesSparkTest {
@@ -49,6 +52,36 @@ class RepeatedPassagesSparkTest {
                   .as("document %s, width %d", id, config.minUnits())
                   .containsExactlyElementsOf(expected.get(id)));
     }
+  }
+
+  @Test
+  void afterRemovalNoPassageIsInTwoDocumentsAndNoUnitIsLost() {
+    for (int seed = 20; seed < 23; seed++) {
+      documents.clear();
+      compose(new Random(seed), 50);
+      Set<String> before = documents.stream().flatMap(d -> unitsOf(d.text())).collect(toSet());
+      Map<String, Tagged> tagged =
+          run(new SubstringConfig(RepeatAction.REMOVE, 50, 2, false, 1), 3);
+      tagged.values().removeIf(t -> !t.reason().equals(Documents.KEPT));
+      assertThat(tagged.values().stream().filter(t -> !t.edits().isEmpty())).hasSizeGreaterThan(5);
+      Map<List<String>, Set<String>> holders = new HashMap<>();
+      Set<String> after = new HashSet<>();
+      for (Tagged t : tagged.values()) {
+        List<String> units = unitsOf(t.document().text()).toList();
+        after.addAll(units);
+        for (int at = 0; at + 50 <= units.size(); at++) {
+          holders
+              .computeIfAbsent(units.subList(at, at + 50), w -> new HashSet<>())
+              .add(t.document().id());
+        }
+      }
+      assertThat(holders.values().stream().filter(ids -> ids.size() > 1)).isEmpty();
+      assertThat(after).isEqualTo(before);
+    }
+  }
+
+  private static Stream<String> unitsOf(String text) {
+    return units(text).stream().map(MatchResult::group);
   }
 
   private static Expected expected(Repeat r) {
