@@ -168,9 +168,9 @@ class RepeatedTextSparkTest {
                       "dedup.lines.action: got \"delete\", wanted one of off, report, remove");
             });
     assertThat(dedup("wrong", "dedup.lines.min-documents=1").err())
-        .contains("dedup.lines.min-documents: got 1, wanted a number from 2 to 1,000,000");
+        .contains("dedup.lines.min-documents: got 1, wanted a number from 2 to 1000000");
     assertThat(dedup("wrong", "dedup.substrings.min-units=5").err())
-        .contains("dedup.substrings.min-units: got 5, wanted a number from 10 to 10,000");
+        .contains("dedup.substrings.min-units: got 5, wanted a number from 10 to 10000");
     assertThat(dedup("wrong", "dedup.substrings.max-removed-fraction=0").err())
         .contains(
             "dedup.substrings.max-removed-fraction: got 0.0, wanted a fraction above 0 and at most 1, such as 0.8");

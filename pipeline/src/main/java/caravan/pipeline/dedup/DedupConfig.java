@@ -53,11 +53,11 @@ public record DedupConfig(
   }
 
   public DedupConfig {
-    check("shingle-units", shingleUnits, 1, 100);
-    check("bands", bands, 1, 1000);
-    check("rows-per-band", rowsPerBand, 1, 100);
-    check("diagonal-bands", diagonalBands, 0, bands);
-    check("bucket-window", bucketWindow, 1, 10_000);
+    Range.check("dedup.shingle-units", shingleUnits, 1, 100);
+    Range.check("dedup.bands", bands, 1, 1000);
+    Range.check("dedup.rows-per-band", rowsPerBand, 1, 100);
+    Range.check("dedup.diagonal-bands", diagonalBands, 0, bands);
+    Range.check("dedup.bucket-window", bucketWindow, 1, 10_000);
     if (!(minimumSimilarity > 0 && minimumSimilarity <= 1)) {
       throw new IllegalArgumentException(
           "dedup.minimum-similarity: got "
@@ -97,20 +97,6 @@ public record DedupConfig(
               + ", wanted each "
               + what
               + " once; remove the second mention");
-    }
-  }
-
-  private static void check(String key, int value, int minimum, int maximum) {
-    if (value < minimum || value > maximum) {
-      throw new IllegalArgumentException(
-          "dedup."
-              + key
-              + ": got "
-              + value
-              + ", wanted a number from "
-              + minimum
-              + " to "
-              + maximum);
     }
   }
 }

@@ -7,7 +7,7 @@ final class Range {
   static void check(String key, int value, int minimum, int maximum) {
     if (value < minimum || value > maximum) {
       throw new IllegalArgumentException(
-          "%s: got %d, wanted a number from %,d to %,d".formatted(key, value, minimum, maximum));
+          "%s: got %d, wanted a number from %d to %d".formatted(key, value, minimum, maximum));
     }
   }
 

@@ -6,6 +6,7 @@ import caravan.pipeline.Document;
 import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
+import caravan.pipeline.Stage;
 import caravan.pipeline.StageOutput;
 import caravan.pipeline.StageReport;
 import caravan.pipeline.TestDocuments;
@@ -48,7 +49,33 @@ class DedupOutputSparkTest {
     Set<String> hashes = new HashSet<>();
     for (int partitions : new int[] {1, 6}) {
       Collections.shuffle(documents, order);
-      hashes.add(contentHash(partitions));
+      hashes.add(contentHash(new DedupStage(CONFIG, 42), partitions));
+    }
+    assertThat(hashes).hasSize(1);
+  }
+
+  @Test
+  void norDoTheyWhereLinesAndPassagesAreRemoved() throws IOException {
+    String[] lines = {random.han(30), random.words(15), random.han(12)};
+    String passage = random.words(70);
+    for (int i = 0; i < 20; i++) {
+      add(
+          "doc-" + i,
+          random.han(200) + "\n" + lines[i % 3] + "\n" + random.words(9) + " " + passage);
+    }
+    DedupConfig config =
+        TestConfig.dedup(
+            TestConfig.lines(RepeatAction.REMOVE, 2),
+            TestConfig.substrings(RepeatAction.REMOVE, false));
+    Set<String> hashes = new HashSet<>();
+    for (int partitions : new int[] {1, 6}) {
+      Collections.shuffle(documents, order);
+      Stage stage = new RepeatStage(new DedupStage(config, 42), config);
+      hashes.add(contentHash(stage, partitions));
+      assertThat(stage.counts())
+          .containsEntry("clusters", 0L)
+          .containsEntry("repeated_lines", 20L)
+          .containsEntry("repeated_passages", 20L);
     }
     assertThat(hashes).hasSize(1);
   }
@@ -83,13 +110,13 @@ class DedupOutputSparkTest {
     assertThat(report.kept().documents()).isEqualTo(2);
   }
 
-  private String contentHash(int partitions) throws IOException {
+  private String contentHash(Stage stage, int partitions) throws IOException {
     Path input = Files.writeString(directory.resolve("input.txt"), "stands for the documents");
     Inputs inputs = Inputs.resolve(hadoopConf(), input.toString());
     Path output = directory.resolve("out-" + partitions);
     StageReport report =
         new StageOutput(spark, output.toString(), StageOutput.Limits.DEFAULT)
-            .run(new DedupStage(CONFIG, 42), inputs, rows(partitions), Map.of(), true)
+            .run(stage, inputs, rows(partitions), Map.of(), true)
             .report();
     assertThat(report.kept().documents()).isEqualTo(20);
     org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(output.toString());
