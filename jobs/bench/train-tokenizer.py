@@ -34,7 +34,7 @@ def options():
     parser.add_argument("--vocab-size", type=int, default=16000)
     parser.add_argument("--coverage", type=float, default=0.9995, help="character coverage")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--heap", default="450m", help="Java's heap; 450m is the least that Spark starts with")
+    parser.add_argument("--heap", default="512m", help="Java's heap; about the least that Spark starts with")
     parser.add_argument("--limit-memory", type=int, metavar="MB", help="one run of each side with so much memory")
     parser.add_argument("--work", type=Path, help="folder for inputs and outputs (default: a temporary one)")
     return parser.parse_args()

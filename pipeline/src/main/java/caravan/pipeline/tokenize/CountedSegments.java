@@ -57,7 +57,7 @@ final class CountedSegments implements AutoCloseable {
    */
   record Compact(SegmentCounts segments, long threshold) {}
 
-  /** The sum under {@link SegmentCounter#RECORDS} or {@link SegmentCounter#UNREADABLE}. */
+  /** The sum under a name of {@link SegmentCounter}'s, such as {@link SegmentCounter#RECORDS}. */
   long counted(String name) {
     return counts
         .filter(col("segment").equalTo(name))

@@ -26,6 +26,7 @@ abstract class PartialSums implements Iterator<Row> {
 
   abstract void take(Row row);
 
+  /** How much memory the sums take, in a unit of the kind of keys. */
   abstract int size();
 
   /** The sums so far; the next ones start from nothing when these have been read. */
@@ -50,19 +51,28 @@ abstract class PartialSums implements Iterator<Row> {
 
   /** Sums by text. */
   static final class Texts extends PartialSums {
+    /** What a key takes beside its characters, in characters. */
+    private static final int KEY = 32;
+
     private final BiConsumer<Row, Texts> adder;
     private final Map<String, long[]> sums = new HashMap<>();
+    private int size;
 
     /**
      * @param adder adds what a row holds
      */
     Texts(Iterator<Row> rows, BiConsumer<Row, Texts> adder) {
-      super(rows, 1 << 16);
+      super(rows, KEY << 17);
       this.adder = adder;
     }
 
     void add(String text, long count) {
-      sums.computeIfAbsent(text, t -> new long[1])[0] += count;
+      long[] sum = sums.get(text);
+      if (sum == null) {
+        sums.put(text, sum = new long[1]);
+        size += KEY + text.length();
+      }
+      sum[0] += count;
     }
 
     @Override
@@ -72,7 +82,7 @@ abstract class PartialSums implements Iterator<Row> {
 
     @Override
     int size() {
-      return sums.size();
+      return size;
     }
 
     @Override
@@ -85,6 +95,7 @@ abstract class PartialSums implements Iterator<Row> {
     @Override
     void clear() {
       sums.clear();
+      size = 0;
     }
   }
 

@@ -3,6 +3,7 @@ package caravan.pipeline.tokenize;
 import static org.apache.spark.sql.functions.sum;
 
 import caravan.pipeline.Documents;
+import java.util.Set;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -21,19 +22,24 @@ final class SegmentCounter {
   /** Counted in the segments' stead; no segment holds a control character. */
   static final String RECORDS = "\0records";
 
+  /** Records that are broken or not UTF-8, which count against read.max-broken-fraction. */
   static final String UNREADABLE = "\0unreadable";
+
+  /** Records that their reader put aside for another reason: too large, no page, no article. */
+  static final String PUT_ASIDE = "\0put aside";
+
+  private static final Set<String> BROKEN = Set.of(Documents.BROKEN_RECORD, Documents.INVALID_UTF8);
 
   private SegmentCounter() {}
 
   /**
-   * @param documents rows of {@link Documents#SCHEMA}; unreadable records are counted and teach
-   *     nothing
+   * @param documents rows of {@link Documents#SCHEMA}; unreadable records and those put aside are
+   *     counted and teach nothing
    */
   static CountedSegments count(Dataset<Row> documents, SegmentSplitter splitter) {
     Dataset<Row> counts =
         documents
-            .select(
-                documents.col("text"), Documents.unreadableReason().isNotNull().as("unreadable"))
+            .select(documents.col("text"), Documents.unreadableReason().as("reason"))
             .mapPartitions(
                 (MapPartitionsFunction<Row, Row>)
                     rows -> new PartialSums.Texts(rows, (row, sums) -> add(row, splitter, sums)),
@@ -45,7 +51,10 @@ final class SegmentCounter {
 
   private static void add(Row document, SegmentSplitter splitter, PartialSums.Texts sums) {
     sums.add(RECORDS, 1);
-    if (document.getBoolean(1)) sums.add(UNREADABLE, 1);
-    else splitter.split(document.getString(0), segment -> sums.add(segment, 1));
+    if (document.isNullAt(1)) {
+      splitter.split(document.getString(0), segment -> sums.add(segment, 1));
+    } else {
+      sums.add(BROKEN.contains(document.getString(1)) ? UNREADABLE : PUT_ASIDE, 1);
+    }
   }
 }

@@ -29,12 +29,19 @@ public final class TokenizerTrainer {
   /**
    * What was learned, and from how much.
    *
-   * @param records documents and unreadable records
+   * @param records documents, unreadable records and those put aside
+   * @param unreadable records that are broken or not UTF-8
+   * @param putAside records too large, or of a crawl or wiki no page or article
    * @param segments distinct segments that the driver saw
    * @param sampledBelow segments of fewer occurrences were sampled; 1 if none was
    */
   public record Trained(
-      SentencePieceModel model, long records, long unreadable, long segments, long sampledBelow) {}
+      SentencePieceModel model,
+      long records,
+      long unreadable,
+      long putAside,
+      long segments,
+      long sampledBelow) {}
 
   private record Learned(List<String> merges, Compact compact) {}
 
@@ -62,6 +69,7 @@ public final class TokenizerTrainer {
     try (CountedSegments counted = SegmentCounter.count(documents, SegmentSplitter.of(config))) {
       long records = counted.counted(SegmentCounter.RECORDS);
       long unreadable = counted.counted(SegmentCounter.UNREADABLE);
+      long putAside = counted.counted(SegmentCounter.PUT_ASIDE);
       SplitInputs.of(inputs, documents, maxBrokenFraction).checkUnreadable(unreadable, records);
       Map<Integer, Long> characters = counted.characters();
       requireText(inputs, records, characters);
@@ -69,7 +77,7 @@ public final class TokenizerTrainer {
       VocabularyLayout layout = new VocabularyLayout(config, alphabet);
       int wanted = layout.learnedPieces();
       if (config.kind() == TokenizerConfig.Kind.CHAR) {
-        return new Trained(layout.characters(), records, unreadable, alphabet.size(), 1);
+        return new Trained(layout.characters(), records, unreadable, putAside, alphabet.size(), 1);
       }
       Learned learned = learn(counted, alphabet, wanted);
       if (learned.merges.size() < wanted) throw layout.tooLarge(learned.merges.size());
@@ -77,6 +85,7 @@ public final class TokenizerTrainer {
           layout.bpe(learned.merges),
           records,
           unreadable,
+          putAside,
           learned.compact.segments().size(),
           learned.compact.threshold());
     }

@@ -118,6 +118,7 @@ public final class TrainTokenizerStage {
             "pieces", (long) trained.model().pieces().size(),
             "records", trained.records(),
             "unreadable", trained.unreadable(),
+            "put_aside", trained.putAside(),
             "segments", trained.segments(),
             "sampled_below", trained.sampledBelow()),
         files,

@@ -171,17 +171,19 @@ class TrainTokenizerStageSparkTest {
   void unreadableRecordsAreCountedTeachNothingAndStopTheRunPastTheBound() {
     Document broken =
         Documents.unreadable("x", "s", "p", "{oops", Documents.BROKEN_RECORD, "no closing brace");
-    Dataset<Row> more =
-        documents(1)
-            .union(spark.createDataFrame(List.of(Documents.toRow(broken)), Documents.SCHEMA));
+    Document redirect =
+        Documents.unreadable("y", "s", "p", "#REDIRECT", Documents.REDIRECT, "to another page");
+    List<Row> odd = List.of(Documents.toRow(broken), Documents.toRow(redirect));
+    Dataset<Row> more = documents(1).union(spark.createDataFrame(odd, Documents.SCHEMA));
     TokenizerTrainer.Trained trained = train(CONFIG, more);
-    assertThat(trained.records()).isEqualTo(121);
+    assertThat(trained.records()).isEqualTo(122);
     assertThat(trained.unreadable()).isEqualTo(1);
+    assertThat(trained.putAside()).isEqualTo(1);
     assertThat(trained.model()).isEqualTo(train(CONFIG, documents(1)).model());
     assertThatThrownBy(() -> new TokenizerTrainer(CONFIG, 42, 0.005).train(inputs, more))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(
-            "1 of 121 records are unreadable, wanted at most 0.005 of them; for example p: no"
+            "1 of 122 records are unreadable, wanted at most 0.005 of them; for example p: no"
                 + " closing brace. Check read.format and the field names");
   }
 
