@@ -96,8 +96,27 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
         record.getAs("language"),
         id,
         content,
-        written ? (long) text.getBytes(StandardCharsets.UTF_8).length : 0L,
+        written ? utf8Length(text) : 0L,
         written ? tokens(text, tokenizer, ids) : new byte[0]);
+  }
+
+  /** Bytes of a text in UTF-8, where half a character is U+FFFD. */
+  static long utf8Length(String text) {
+    long bytes = text.length();
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (c < 0x80) continue;
+      // Half of a pair is two of the pair's four bytes.
+      boolean pair =
+          Character.isHighSurrogate(c)
+                  && i + 1 < text.length()
+                  && Character.isLowSurrogate(text.charAt(i + 1))
+              || Character.isLowSurrogate(c)
+                  && i > 0
+                  && Character.isHighSurrogate(text.charAt(i - 1));
+      bytes += c < 0x800 || pair ? 1 : 2;
+    }
+    return bytes;
   }
 
   /** A held-out text is in one split only: test before validation before the corpus. */

@@ -85,6 +85,11 @@ public final class TokenizeStage {
               + (tokenizer.bosId() < 0 ? "BOS" : "EOS")
               + " piece, which parts the documents; give a tokenizer with <s> and </s>");
     }
+    if (!tokenizer.model().trainer().byteFallback()) {
+      throw new IllegalArgumentException(
+          "tokenizer: it has no byte fallback, so that rare characters would be lost; give one that"
+              + " train-tokenizer made, or a Llama-2 style tokenizer.model");
+    }
     config.format().check(dtype, tokenizer.vocabSize(), config.hasTest());
   }
 

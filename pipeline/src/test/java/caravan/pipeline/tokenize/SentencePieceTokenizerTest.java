@@ -1,5 +1,6 @@
 package caravan.pipeline.tokenize;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -78,6 +79,14 @@ class SentencePieceTokenizerTest {
             byteId(0x80),
             byteId(0x81));
     assertThat(tokenizer.decode(tokenizer.encode("😀\uE000"))).isEqualTo("😀\uE000");
+  }
+
+  @Test
+  void theBytesOfATextAreCountedAsTheyAreWritten() {
+    for (String line : MixedText.lines(300, 8)) {
+      assertThat(DocumentEncoder.utf8Length(line)).isEqualTo(line.getBytes(UTF_8).length);
+    }
+    assertThat(DocumentEncoder.utf8Length("a\uD83D\uD83D\uDE00\uDE00")).isEqualTo(1 + 3 + 4 + 3);
   }
 
   @Test

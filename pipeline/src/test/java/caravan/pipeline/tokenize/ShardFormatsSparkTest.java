@@ -196,6 +196,23 @@ class ShardFormatsSparkTest {
   }
 
   @Test
+  void aTokenizerThatWouldLoseCharactersIsRefused() {
+    byte[] model =
+        TestModels.model(
+                TestModels.spec(SentencePieceModel.ModelType.BPE, false), TestModels.plain())
+            .toBytes();
+    assertThatThrownBy(
+            () ->
+                tokenize(
+                    "no",
+                    Encoder.FAST.open(model, "no-bytes.model"),
+                    CONFIG.with(Encoder.FAST, ShardFormat.CARAVAN)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith(
+            "tokenizer: it has no byte fallback, so that rare characters would be lost");
+  }
+
+  @Test
   void aDocumentOfTenMillionCharactersIsWrittenWhole() throws IOException {
     String text = "天气 the 𠮷 ".repeat(700_000) + "l".repeat(2_000_000);
     Dataset<Row> documents =
