@@ -172,28 +172,3 @@ decode_combine(real* out, const float* partial, int splits, int D) {
   }
 }
 CARAVAN_KERNEL(decode_combine)
-
-// id [1] = the lowest index of the highest of logits [V]. grid 1; threads 1024; no shared bytes.
-extern "C" __global__ void __launch_bounds__(1024) argmax(int* id, const float* logits, int V) {
-  __shared__ float values[1024];
-  __shared__ int places[1024];
-  int place = (int)threadIdx.x < V ? threadIdx.x : 0;
-  for (int i = place; i < V; i += 1024) {
-    if (logits[i] > logits[place]) place = i;
-  }
-  values[threadIdx.x] = logits[place];
-  places[threadIdx.x] = place;
-  __syncthreads();
-  for (int half = 512; half > 0; half /= 2) {
-    if ((int)threadIdx.x < half) {
-      float other = values[threadIdx.x + half];
-      int there = places[threadIdx.x + half];
-      bool better = other > values[threadIdx.x] ||
-                    (other == values[threadIdx.x] && there < places[threadIdx.x]);
-      if (better) values[threadIdx.x] = other, places[threadIdx.x] = there;
-    }
-    __syncthreads();
-  }
-  if (threadIdx.x == 0) *id = places[0];
-}
-CARAVAN_KERNEL(argmax)

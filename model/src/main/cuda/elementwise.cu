@@ -146,7 +146,7 @@ scatter_rows(float* out, real* copy, const float* x, const int* index, int d) {
 }
 CARAVAN_KERNEL(scatter_rows)
 
-// The three below treat n elements as one row: element-wise when n is not a multiple of 8, and both
+// The two below treat n elements as one row: element-wise when n is not a multiple of 8, and both
 // pointers must be 16-byte aligned. grid ceil(n / 2048); threads 256.
 DEVICE long long flat_index() { return ((long long)blockIdx.x * blockDim.x + threadIdx.x) * PACK; }
 
@@ -162,21 +162,6 @@ extern "C" __global__ void __launch_bounds__(256) to_real(real* y, const float* 
   store_pack(y + at, 0, rest, rest == PACK, v);
 }
 CARAVAN_KERNEL(to_real)
-
-// y [n] += factor x [n].
-extern "C" __global__ void __launch_bounds__(256)
-accumulate(float* y, const float* x, float factor, long long n) {
-  long long at = flat_index();
-  if (at >= n) return;
-  int rest = flat_rest(at, n);
-  float v[PACK], sum[PACK];
-  load_pack(x + at, 0, rest, rest == PACK, v);
-  load_pack(y + at, 0, rest, rest == PACK, sum);
-#pragma unroll
-  for (int i = 0; i < PACK; i++) sum[i] += factor * v[i];
-  store_pack(y + at, 0, rest, rest == PACK, sum);
-}
-CARAVAN_KERNEL(accumulate)
 
 // y [n] += x [n] (real), and the sum as real in copy (may be null).
 extern "C" __global__ void __launch_bounds__(256)
