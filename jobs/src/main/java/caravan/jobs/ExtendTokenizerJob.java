@@ -46,7 +46,8 @@ final class ExtendTokenizerJob extends Job<ExtendTokenizerJob.Config> {
     ExtendTokenizerStage stage =
         new ExtendTokenizerStage(
             spark,
-            Tokenizers.read(config.tokenizer(), spark.sparkContext().hadoopConfiguration()),
+            Tokenizers.readSentencePiece(
+                config.tokenizer(), spark.sparkContext().hadoopConfiguration()),
             config.extendTokenizer(),
             config.seed(),
             config.read().maxBrokenFraction());

@@ -3,6 +3,7 @@ package caravan.jobs;
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import caravan.pipeline.tokenize.Tokenizer;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -42,12 +43,18 @@ final class ImportJob extends Job<ImportJob.Config> {
 
   private static Checkpoint withTokenizer(
       Checkpoint model, String file, Config config, Configuration hadoop) {
-    SentencePieceTokenizer tokenizer = Tokenizers.read(file, hadoop);
-    if (tokenizer.vocabSize() > model.config().vocabSize()
-        || GrowConfig.isExtended(config.input(), model, tokenizer)) {
+    Tokenizer tokenizer = Tokenizers.read(file, hadoop);
+    boolean larger = tokenizer.vocabSize() > model.config().vocabSize();
+    if (tokenizer instanceof SentencePieceTokenizer extended
+        && (larger || GrowConfig.isExtended(config.input(), model, extended))) {
       try (model) {
-        return config.grow().grow(config.input(), model, tokenizer, config.seed());
+        return config.grow().grow(config.input(), model, extended, config.seed());
       }
+    }
+    if (larger) {
+      throw new IllegalArgumentException(
+          "tokenizer %s: %,d pieces, but the model has embeddings for %,d; give the model's own tokenizer"
+              .formatted(file, tokenizer.vocabSize(), model.config().vocabSize()));
     }
     Map<String, byte[]> files = new HashMap<>(model.tokenizerFiles());
     files.putAll(Tokenizers.files(tokenizer));

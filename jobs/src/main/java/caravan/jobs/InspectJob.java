@@ -17,8 +17,9 @@ import caravan.pipeline.StageReport;
 import caravan.pipeline.Storage;
 import caravan.pipeline.shard.ShardReader;
 import caravan.pipeline.shard.TokenManifest;
-import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import caravan.pipeline.tokenize.SentencePiece;
 import caravan.pipeline.tokenize.Tokenizer;
+import caravan.pipeline.tokenize.TokenizerFiles;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -82,9 +83,7 @@ final class InspectJob extends Job<InspectJob.Config> {
     if (manifest.isPresent()) {
       output(config, manifest.get(), hadoop);
     } else if (storage.status(path).get().isFile()) {
-      SentencePieceTokenizer tokenizer =
-          SentencePieceTokenizer.of(storage.read(path), config.input());
-      tokenizer(tokenizer, config.rows());
+      tokenizer(Tokenizers.read(config.input(), hadoop), config.rows());
     } else {
       model(config.input(), hadoop);
     }
@@ -189,11 +188,13 @@ final class InspectJob extends Job<InspectJob.Config> {
           share.writtenDocuments(),
           share.writtenTokens());
     }
-    Path tokenizerFile = new Path(directory, Tokenizers.FILE);
-    if (tokens.shards().isEmpty() || !new Storage(hadoop).exists(tokenizerFile)) {
+    Storage storage = new Storage(hadoop);
+    boolean hasTokenizer =
+        TokenizerFiles.NAMES.stream().anyMatch(name -> storage.exists(new Path(directory, name)));
+    if (tokens.shards().isEmpty() || !hasTokenizer) {
       return;
     }
-    Tokenizer tokenizer = Tokenizers.read(tokenizerFile.toString(), hadoop);
+    Tokenizer tokenizer = Tokenizers.read(directory.toString(), hadoop);
     tokens.requireTokenizer(tokenizer);
     try (ShardReader shard =
         new ShardReader(hadoop, directory, tokens.shards().get(0), tokens.dtype())) {
@@ -205,9 +206,10 @@ final class InspectJob extends Job<InspectJob.Config> {
     }
   }
 
-  private static void tokenizer(SentencePieceTokenizer tokenizer, int rows) {
+  private static void tokenizer(Tokenizer tokenizer, int rows) {
     line(
-        "SentencePiece tokenizer: %,d pieces, BOS %d, EOS %d, unknown %d, SHA-256 %s",
+        "%s tokenizer: %,d pieces, BOS %d, EOS %d, unknown %d, SHA-256 %s",
+        tokenizer instanceof SentencePiece ? "SentencePiece" : "Byte-level BPE",
         tokenizer.vocabSize(),
         tokenizer.bosId(),
         tokenizer.eosId(),

@@ -6,14 +6,14 @@ import caravan.model.checkpoint.Checkpoint;
 import caravan.model.engine.Engines;
 import caravan.model.engine.LlamaEngine;
 import caravan.pipeline.Storage;
-import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import caravan.pipeline.tokenize.Encoder;
 import caravan.pipeline.tokenize.Tokenizer;
+import caravan.pipeline.tokenize.TokenizerFiles;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
-import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -72,7 +72,7 @@ final class LoadedModel implements AutoCloseable {
     Tokenizer tokenizer =
         given.isPresent()
             ? read(location, embeddings, hadoop)
-            : SentencePieceTokenizer.of(ownFile(path, checkpoint), location);
+            : TokenizerFiles.open(checkpoint.tokenizerFiles(), Encoder.SPARK_NLP, path);
     if (tokenizer.vocabSize() > embeddings) {
       throw new IllegalArgumentException(
           "%s: %,d pieces, but the model %s has embeddings for %,d; give the model's own tokenizer"
@@ -92,16 +92,6 @@ final class LoadedModel implements AutoCloseable {
           "tokenizer %s: no such file; wanted a llama2.c tokenizer.bin".formatted(location));
     }
     return new Llama2cText(storage.read(file), vocabSize);
-  }
-
-  private static byte[] ownFile(String path, Checkpoint checkpoint) {
-    Map<String, byte[]> files = checkpoint.tokenizerFiles();
-    if (!files.containsKey(Tokenizers.FILE)) {
-      throw new IllegalArgumentException(
-          "%s: no %s in it (tokenizer files: %s); give one as tokenizer=FILE"
-              .formatted(path, Tokenizers.FILE, files.keySet()));
-    }
-    return files.get(Tokenizers.FILE);
   }
 
   Checkpoint checkpoint() {

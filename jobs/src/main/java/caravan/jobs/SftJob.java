@@ -9,7 +9,6 @@ import caravan.model.checkpoint.Checkpoints;
 import caravan.model.train.SequenceSource;
 import caravan.model.train.Trainer;
 import caravan.pipeline.shard.TokenManifest;
-import caravan.pipeline.tokenize.SentencePieceTokenizer;
 import caravan.pipeline.tokenize.Tokenizer;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -116,9 +115,7 @@ final class SftJob extends Job<SftConfig> {
   /** The base's own; a tokenizer that was given takes its place. */
   private static Map<String, byte[]> tokenizerFiles(Checkpoint base, Tokenizer tokenizer) {
     Map<String, byte[]> files = new HashMap<>(base.tokenizerFiles());
-    if (tokenizer instanceof SentencePieceTokenizer sentencePiece) {
-      files.putAll(Tokenizers.files(sentencePiece));
-    }
+    files.putAll(Tokenizers.files(tokenizer));
     return files;
   }
 }

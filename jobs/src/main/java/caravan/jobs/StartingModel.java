@@ -6,7 +6,10 @@ import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.model.checkpoint.SpecialTokens;
 import caravan.pipeline.shard.TokenManifest;
+import caravan.pipeline.tokenize.Encoder;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
+import caravan.pipeline.tokenize.Tokenizer;
+import caravan.pipeline.tokenize.TokenizerFiles;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
@@ -59,7 +62,7 @@ record StartingModel(
       ModelConfig model,
       int sequenceLength,
       Configuration hadoop) {
-    SentencePieceTokenizer tokenizer = Tokenizers.read(tokens, hadoop);
+    Tokenizer tokenizer = Tokenizers.read(tokens, hadoop);
     shards.requireTokenizer(tokenizer);
     return new StartingModel(
         model.llama(shards.vocabSize(), sequenceLength),
@@ -81,22 +84,24 @@ record StartingModel(
       Configuration hadoop) {
     Checkpoint base = Checkpoints.open(path, hadoop);
     try {
-      byte[] own = base.tokenizerFiles().get(Tokenizers.FILE);
-      if (own == null) {
+      if (!TokenizerFiles.hasTokenizer(base.tokenizerFiles())) {
         shards.requireModelVocabulary(base.config().vocabSize());
         return base;
       }
-      SentencePieceTokenizer tokenizer = SentencePieceTokenizer.of(own, path);
+      Tokenizer tokenizer = TokenizerFiles.open(base.tokenizerFiles(), Encoder.SPARK_NLP, path);
       if (tokenizer.sha256().equals(shards.tokenizerSha256())) {
         shards.requireModelVocabulary(base.config().vocabSize());
         return base;
       }
-      SentencePieceTokenizer other = Tokenizers.read(tokens, hadoop);
+      Tokenizer other = Tokenizers.read(tokens, hadoop);
       shards.requireTokenizer(other);
-      if (!GrowConfig.isExtended(path, base, other)) {
+      if (!(tokenizer instanceof SentencePieceTokenizer
+          && other instanceof SentencePieceTokenizer extended
+          && GrowConfig.isExtended(path, base, extended))) {
         shards.requireTokenizer(tokenizer);
+        throw new IllegalStateException("two tokenizers of one SHA-256");
       }
-      Checkpoint grown = grow.grow(path, base, other, seed);
+      Checkpoint grown = grow.grow(path, base, extended, seed);
       base.close();
       System.out.printf(
           "pretrain: %,d rows for new token ids, from %,d to %,d (grow.rows=%s)%n",

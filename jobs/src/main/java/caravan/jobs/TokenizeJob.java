@@ -3,10 +3,10 @@ package caravan.jobs;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.read.ReadConfig;
 import caravan.pipeline.shard.TokenManifest;
-import caravan.pipeline.tokenize.SentencePiece;
 import caravan.pipeline.tokenize.SplitInputs;
 import caravan.pipeline.tokenize.TokenizeConfig;
 import caravan.pipeline.tokenize.TokenizeStage;
+import caravan.pipeline.tokenize.Tokenizer;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +14,9 @@ import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 
 /** Documents to token shards. */
-@Command(name = "tokenize", description = "documents + tokenizer.model → token shards")
+@Command(
+    name = "tokenize",
+    description = "documents + tokenizer.model or tokenizer.json → token shards")
 final class TokenizeJob extends Job<TokenizeJob.Config> {
   record Config(
       List<String> input,
@@ -48,7 +50,7 @@ final class TokenizeJob extends Job<TokenizeJob.Config> {
   }
 
   static Manifest run(SparkSession spark, Config config, boolean force) {
-    SentencePiece tokenizer =
+    Tokenizer tokenizer =
         Tokenizers.read(
             config.tokenizer(),
             config.tokenize().encoder(),

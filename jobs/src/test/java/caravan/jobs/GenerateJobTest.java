@@ -210,7 +210,7 @@ class GenerateJobTest {
         generate("prompt=x", "tokenizer=" + folder.resolve("none.model")),
         "tokenizer "
             + folder.resolve("none.model")
-            + ": no such file; wanted a tokenizer.model, as train-tokenizer makes");
+            + ": no such file; wanted a tokenizer.model, as train-tokenizer makes, or a tokenizer.json");
     assertMistake(
         CommandLine.run("generate", "checkpoint=" + folder.resolve("nowhere"), "prompt=x"),
         folder.resolve("nowhere")
@@ -236,7 +236,7 @@ class GenerateJobTest {
             .formatted(other, TinyModel.TOKENIZER.vocabSize(), other));
     assertMistake(
         CommandLine.run("generate", "checkpoint=" + bare, "prompt=x"),
-        bare + ": no tokenizer.model in it (tokenizer files: []); give one as tokenizer=FILE");
+        bare + ": none of tokenizer.model, tokenizer.json in it (tokenizer files: []); give one as tokenizer=FILE");
   }
 
   private static void assertMistake(Said run, String message) {

@@ -42,6 +42,9 @@ public final class ByteLevelTokenizer implements Tokenizer {
   private final transient Map<String, Added> addedByText;
   private final transient Pattern added;
 
+  /** Made when it is first asked for. */
+  private transient volatile ByteLevelTokenizer plain;
+
   /** Direct-mapped; entries are immutable, so that a race costs at most one more encoding. */
   private final transient Encoded[] remembered = new Encoded[REMEMBERED_WORDS];
 
@@ -79,7 +82,9 @@ public final class ByteLevelTokenizer implements Tokenizer {
 
   /** The same vocabulary, for texts that must not name special tokens: they are read as text. */
   public ByteLevelTokenizer withoutSpecialTokens() {
-    return new ByteLevelTokenizer(vocabulary, files, sha256, false);
+    if (!findsSpecial) return this;
+    if (plain == null) plain = new ByteLevelTokenizer(vocabulary, files, sha256, false);
+    return plain;
   }
 
   private static Map<String, Integer> ids(List<String> tokens) {
@@ -274,7 +279,7 @@ public final class ByteLevelTokenizer implements Tokenizer {
     return sha256;
   }
 
-  /** The files that the vocabulary was read from, by name. */
+  @Override
   public Map<String, byte[]> files() {
     return Map.copyOf(files);
   }

@@ -5,6 +5,7 @@ import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.shard.TokenType;
 import java.nio.charset.StandardCharsets;
 import java.util.Iterator;
+import java.util.Map;
 import net.openhft.hashing.LongHashFunction;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.broadcast.Broadcast;
@@ -51,14 +52,14 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
 
   private static final long serialVersionUID = 1;
 
-  private final Broadcast<byte[]> model;
+  private final Broadcast<Map<String, byte[]>> model;
   private final Broadcast<HeldOutTexts> heldOut;
   private final TokenType dtype;
   private final TokenizeConfig config;
   private final long seed;
 
   DocumentEncoder(
-      Broadcast<byte[]> model,
+      Broadcast<Map<String, byte[]>> model,
       Broadcast<HeldOutTexts> heldOut,
       TokenType dtype,
       TokenizeConfig config,
@@ -72,11 +73,19 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
 
   @Override
   public Iterator<Row> call(Iterator<Row> records) {
-    Tokenizer tokenizer = config.encoder().open(model.value(), "tokenizer");
+    Tokenizer tokenizer = tokenizer();
     TokenBuffer ids = new TokenBuffer();
     TextKey key = new TextKey();
     scala.collection.Iterator<Row> rows = JavaConverters.asScalaIterator(records);
     return JavaConverters.asJavaIterator(rows.map(record -> encode(record, tokenizer, ids, key)));
+  }
+
+  /** Documents name no special tokens: what looks like one is text. */
+  private Tokenizer tokenizer() {
+    Tokenizer tokenizer = TokenizerFiles.open(model.value(), config.encoder(), "tokenizer");
+    return tokenizer instanceof ByteLevelTokenizer byteLevel
+        ? byteLevel.withoutSpecialTokens()
+        : tokenizer;
   }
 
   private Row encode(Row record, Tokenizer tokenizer, TokenBuffer ids, TextKey key) {

@@ -1,5 +1,7 @@
 package caravan.pipeline.tokenize;
 
+import java.util.Map;
+
 /** A tokenizer that is a SentencePiece model file. */
 public interface SentencePiece extends Tokenizer {
   /** The parsed model file. */
@@ -7,4 +9,9 @@ public interface SentencePiece extends Tokenizer {
 
   /** A copy of the model file. */
   byte[] toBytes();
+
+  @Override
+  default Map<String, byte[]> files() {
+    return Map.of(TrainTokenizerStage.MODEL_FILE, toBytes());
+  }
 }

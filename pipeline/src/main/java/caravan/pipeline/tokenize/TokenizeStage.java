@@ -49,9 +49,6 @@ import org.slf4j.LoggerFactory;
 public final class TokenizeStage {
   private static final Logger log = LoggerFactory.getLogger(TokenizeStage.class);
 
-  /** The shards' own copy of their tokenizer. */
-  static final String TOKENIZER_FILE = "tokenizer.model";
-
   /**
    * @param upToDate whether the shards were valid already and nothing was done
    */
@@ -60,7 +57,7 @@ public final class TokenizeStage {
   private final SparkSession spark;
   private final Configuration conf;
   private final Storage storage;
-  private final SentencePiece tokenizer;
+  private final Tokenizer tokenizer;
   private final TokenType dtype;
   private final TokenizeConfig config;
   private final long seed;
@@ -70,8 +67,7 @@ public final class TokenizeStage {
    * @throws IllegalArgumentException if the tokenizer lacks BOS, or EOS where it is to be written,
    *     would lose text, or has more ids than the format holds
    */
-  public TokenizeStage(
-      SparkSession spark, SentencePiece tokenizer, TokenizeConfig config, long seed) {
+  public TokenizeStage(SparkSession spark, Tokenizer tokenizer, TokenizeConfig config, long seed) {
     this.spark = spark;
     this.conf = spark.sparkContext().hadoopConfiguration();
     this.storage = new Storage(conf);
@@ -83,7 +79,8 @@ public final class TokenizeStage {
       throw new IllegalArgumentException(
           "tokenizer: it has no "
               + (tokenizer.bosId() < 0 ? "BOS" : "EOS")
-              + " piece, which parts the documents; give a tokenizer with <s> and </s>");
+              + " piece, which parts the documents; give a tokenizer with <s> and </s>, or a tokenizer.json"
+              + " with a tokenizer_config.json that names them");
     }
     if (!tokenizer.model().trainer().byteFallback()) {
       throw new IllegalArgumentException(
@@ -138,7 +135,7 @@ public final class TokenizeStage {
     }
     JavaSparkContext sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
     // Bytes, because they cross under any spark.serializer; executors keep one tokenizer each.
-    Broadcast<byte[]> shared = sc.broadcast(tokenizer.toBytes());
+    Broadcast<Map<String, byte[]>> shared = sc.broadcast(new HashMap<>(tokenizer.files()));
     Broadcast<HeldOutTexts> heldOut = sc.broadcast(HeldOutTexts.of(inputs));
     Dataset<Row> encoded =
         inputs
@@ -173,7 +170,9 @@ public final class TokenizeStage {
     EncodedTotals written = config.mixture().isEmpty() ? read : EncodedTotals.of(mixed, dtype);
     written.requireTraining(directory.toString());
     List<ShardWriter.Written> shards = writeShards(mixed, directory);
-    storage.writeAtomically(new Path(directory, TOKENIZER_FILE), tokenizer.toBytes());
+    tokenizer
+        .files()
+        .forEach((name, bytes) -> storage.writeAtomically(new Path(directory, name), bytes));
     return manifest(inputs, new MixedTotals(read, written, mixture), shards);
   }
 
@@ -274,8 +273,11 @@ public final class TokenizeStage {
             .filter(file -> file.path().matches(".*\\.(bin|bounds)"))
             .map(Manifest.OutputFile::sha256)
             .toList();
-    files.add(
-        new Manifest.OutputFile(TOKENIZER_FILE, tokenizer.toBytes().length, tokenizer.sha256()));
+    tokenizer
+        .files()
+        .forEach(
+            (name, bytes) ->
+                files.add(new Manifest.OutputFile(name, bytes.length, TokenizerFiles.hash(bytes))));
     return Manifest.of(
         Manifest.TOKENS,
         inputs.fingerprints(),
@@ -305,7 +307,7 @@ public final class TokenizeStage {
     if (manifest.isPresent()) return;
     for (FileStatus file : storage.filesBelow(directory)) {
       String path = relative(directory, file);
-      if (!ShardFormat.isShardPath(path) && !path.equals(TOKENIZER_FILE)) {
+      if (!ShardFormat.isShardPath(path) && !TokenizerFiles.ALL.contains(path)) {
         throw new IllegalArgumentException(
             "output "
                 + directory

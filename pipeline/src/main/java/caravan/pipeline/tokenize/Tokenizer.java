@@ -1,6 +1,7 @@
 package caravan.pipeline.tokenize;
 
 import java.io.Serializable;
+import java.util.Map;
 
 /**
  * Text to token ids and back. Implementations are thread-safe, and serializable so that a Spark
@@ -51,4 +52,9 @@ public interface Tokenizer extends Serializable {
 
   /** SHA-256 of the tokenizer file in lower-case hexadecimal: two equal ones give equal ids. */
   String sha256();
+
+  /** The files that it is read from, by name ({@link TokenizerFiles}); none where it has others. */
+  default Map<String, byte[]> files() {
+    return Map.of();
+  }
 }

@@ -104,6 +104,11 @@ class ByteLevelTokenizerTest {
         .hasMessage("vocabulary: token 'A' has the ids 65 and 256");
   }
 
+  /** A tokenizer.json with bytes, {@code ab} and the special token {@code <s>}. */
+  static byte[] json() {
+    return utf8(json("", ""));
+  }
+
   private static String json(String changed, String with) {
     StringBuilder vocab = new StringBuilder();
     List<String> tokens = tokens("ab");
@@ -132,7 +137,7 @@ class ByteLevelTokenizerTest {
 
   @Test
   void whatWouldChangeIdsAndIsNotKnownIsRefusedByName() {
-    assertThat(TokenizerJson.read(utf8(json("", "")), Optional.empty(), "t.json").encode("ab"))
+    assertThat(TokenizerJson.read(json(), Optional.empty(), "t.json").encode("ab"))
         .containsExactly(256);
     isRefused("\"BPE\"", "\"Unigram\"", "model.type is 'Unigram', wanted BPE");
     isRefused("\"normalizer\": null", "\"normalizer\": {\"type\":\"Lowercase\"}", "is Lowercase");
@@ -147,15 +152,14 @@ class ByteLevelTokenizerTest {
   @Test
   void begunAndEndedByWhatTheConfigurationNames() {
     ByteLevelTokenizer tokenizer =
-        TokenizerJson.read(
-            utf8(json("", "")), Optional.of(utf8("{\"bos_token\": \"<s>\"}")), "t.json");
+        TokenizerJson.read(json(), Optional.of(utf8("{\"bos_token\": \"<s>\"}")), "t.json");
     assertThat(tokenizer.bosId()).isEqualTo(257);
     assertThat(tokenizer.eosId()).isEqualTo(-1);
     assertThat(tokenizer.files()).containsOnlyKeys("tokenizer.json", "tokenizer_config.json");
     assertThatThrownBy(
             () ->
                 TokenizerJson.read(
-                    utf8(json("", "")), Optional.of(utf8("{\"eos_token\": \"</s>\"}")), "t.json"))
+                    json(), Optional.of(utf8("{\"eos_token\": \"</s>\"}")), "t.json"))
         .hasMessageContaining("eos_token is '</s>', which is no added token");
   }
 
