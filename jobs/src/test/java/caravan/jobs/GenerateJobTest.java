@@ -236,7 +236,8 @@ class GenerateJobTest {
             .formatted(other, TinyModel.TOKENIZER.vocabSize(), other));
     assertMistake(
         CommandLine.run("generate", "checkpoint=" + bare, "prompt=x"),
-        bare + ": none of tokenizer.model, tokenizer.json in it (tokenizer files: []); give one as tokenizer=FILE");
+        bare
+            + ": none of tokenizer.model, tokenizer.json in it (tokenizer files: []); give one as tokenizer=FILE");
   }
 
   private static void assertMistake(Said run, String message) {
