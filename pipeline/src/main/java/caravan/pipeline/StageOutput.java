@@ -159,17 +159,21 @@ public final class StageOutput {
 
   /** The report of a valid output of the same stage, inputs and configuration. */
   public Optional<StageReport> upToDate(String stage, Inputs inputs, Map<String, Object> config) {
-    Optional<StageReport> stored =
+    Optional<Manifest> valid =
         validManifest()
             .filter(m -> m.configHash().equals(configHash(stage, config)))
-            .filter(m -> m.inputs().equals(inputs.fingerprints()))
-            .map(m -> Json.MAPPER.convertValue(m.extra().get("report"), StageReport.class));
-    stored.ifPresent(
-        report -> {
-          log.info("{}: {} is up to date: same input, same configuration", stage, directory);
-          writeCompanions(report, config); // a later run may have died between them and its commit
-        });
-    return stored;
+            .filter(m -> m.inputs().equals(inputs.fingerprints()));
+    if (valid.isEmpty()) {
+      return Optional.empty();
+    }
+    log.info("{}: {} is up to date: same input, same configuration", stage, directory);
+    StageReport report =
+        Json.MAPPER.convertValue(valid.get().extra().get("report"), StageReport.class);
+    writeCompanions(report, config); // a later run may have died between them and its commit
+    if (storage.exists(new Path(directory, STARTED))) { // the run died after its commit
+      cleanUp(valid.get());
+    }
+    return Optional.of(report);
   }
 
   /**
@@ -192,10 +196,15 @@ public final class StageOutput {
     writeCompanions(report, start.config());
     Manifest manifest = manifest(start, report, written);
     manifest.write(conf, directory);
-    files.deleteExcept(Set.copyOf(paths(manifest.files())));
     parts.deleteRecordsExcept(written);
-    storage.delete(new Path(directory, STARTED));
+    cleanUp(manifest);
     return report;
+  }
+
+  /** Deletes what a commit has replaced, and what killed runs left. */
+  private void cleanUp(Manifest manifest) {
+    files.deleteExcept(Set.copyOf(paths(manifest.files())));
+    storage.delete(new Path(directory, STARTED));
   }
 
   /** Checks the directory, and deletes what is neither valid output nor of use. */

@@ -223,6 +223,18 @@ class StageOutputSparkTest {
   }
 
   @Test
+  void whatARunLeftThatDiedRightAfterItsCommitIsDeletedByTheNext() throws IOException {
+    run(CONFIG, false);
+    Path leftover = output.resolve("data/part-00000-of-a-killed-run.parquet");
+    Files.copy(output.resolve(files("data").get(0)), leftover);
+    Files.writeString(output.resolve(StageOutput.STARTED), "{}");
+    assertThat(run(CONFIG, false).upToDate()).isTrue();
+    assertThat(leftover).doesNotExist();
+    assertThat(output.resolve(StageOutput.STARTED)).doesNotExist();
+    manifest().checkHashes(conf, hadoop(output));
+  }
+
+  @Test
   void a_corrupt_manifest_or_lost_file_is_named_to_readers_and_made_again_by_the_stage()
       throws IOException {
     run(CONFIG, false);
