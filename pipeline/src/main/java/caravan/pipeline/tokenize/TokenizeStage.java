@@ -82,7 +82,8 @@ public final class TokenizeStage {
               + " piece, which parts the documents; give a tokenizer with <s> and </s>, or a tokenizer.json"
               + " with a tokenizer_config.json that names them");
     }
-    if (!tokenizer.model().trainer().byteFallback()) {
+    if (tokenizer instanceof SentencePiece sentencePiece
+        && !sentencePiece.model().trainer().byteFallback()) {
       throw new IllegalArgumentException(
           "tokenizer: it has no byte fallback, so that rare characters would be lost; give one that"
               + " train-tokenizer made, or a Llama-2 style tokenizer.model");
