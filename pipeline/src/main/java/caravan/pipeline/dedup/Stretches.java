@@ -18,12 +18,11 @@ final class Stretches extends Step<Entry> {
    * How windows are joined.
    *
    * @param width pieces of a window
-   * @param joinSources whether windows next to each other make one stretch although their first
-   *     occurrences are in different documents
+   * @param joins whether windows next to each other make one stretch
    * @param cutFirst whether first occurrences go, too
    * @param cutWithin whether later occurrences in the document of the first go
    */
-  record Rule(int width, boolean joinSources, boolean cutFirst, boolean cutWithin)
+  record Rule(int width, boolean joins, boolean cutFirst, boolean cutWithin)
       implements java.io.Serializable {}
 
   private final Rule rule;
@@ -83,7 +82,6 @@ final class Stretches extends Step<Entry> {
     private final List<Interval> later = new ArrayList<>();
     private final List<Interval> first = new ArrayList<>();
     private int last;
-    private long lastSource;
 
     Document(long ref, Rule rule) {
       this.ref = ref;
@@ -93,17 +91,12 @@ final class Stretches extends Step<Entry> {
     void add(long place, Finding finding) {
       int from = Occurrence.index(place);
       int to = from + rule.width();
-      boolean joins =
-          !open.isEmpty()
-              && from == last + 1
-              && (rule.joinSources() || finding.firstRef() == lastSource);
-      if (joins) {
+      if (rule.joins() && !open.isEmpty() && from == last + 1) {
         open.get(open.size() - 1).add(to, finding);
       } else {
         open.add(new Open(from, to, finding));
       }
       last = from;
-      lastSource = finding.firstRef();
       if (rule.cutFirst() || finding.firstRef() != ref) {
         cover(gone, from, to);
       } else if (finding.isFirst(ref, place)) {
