@@ -38,6 +38,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
       InspectJob.class,
       ExplainJob.class,
       TraceJob.class,
+      ForgetJob.class,
+      DeleteJob.class,
       DiffJob.class
     })
 public final class Caravan {

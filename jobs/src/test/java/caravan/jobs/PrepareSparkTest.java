@@ -165,6 +165,27 @@ class PrepareSparkTest {
   }
 
   @Test
+  @Order(9)
+  void forgetNamesEveryOutputShardAndCheckpointThatContainsADocument() throws IOException {
+    String named = "";
+    for (String line : Files.readAllLines(Path.of(CORPUS))) {
+      String id = Json.MAPPER.readTree(line).get("id").asText();
+      named = run("forget", id, "output=" + work).out();
+      if (named.contains("train/shard-00000, tokens ")) {
+        break;
+      }
+    }
+    assertThat(named)
+        .containsSubsequence(
+            "  clean: ", ", kept, source road", "  dedup: ", "  tokens: ", "  checkpoint: ")
+        .contains("/pretrain/checkpoints/step-00000004, trained on ", " sequences in random order");
+    isRefused(
+        run("forget", "no-such-id", "output=" + work), "no-such-id: no document of this id in ");
+    isRefused(
+        run("forget", "x", "output=" + work.resolve("nowhere")), "nowhere: no such directory");
+  }
+
+  @Test
   @Order(4)
   void continuedPretrainingStartsFromTheBase() throws IOException {
     Said said =

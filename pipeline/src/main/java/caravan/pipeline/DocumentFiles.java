@@ -3,10 +3,12 @@ package caravan.pipeline;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
 
 /** The Parquet files of a stage output: listed, read, deleted. */
 final class DocumentFiles {
@@ -51,6 +53,26 @@ final class DocumentFiles {
     return paths.length == 0
         ? spark.createDataFrame(List.of(), Documents.SCHEMA)
         : spark.read().schema(Documents.SCHEMA).option("__globPaths__", "false").parquet(paths);
+  }
+
+  /** Documents dropped for a reason, {@link Documents#SCHEMA} and {@code detail}. */
+  Dataset<Row> dropped(List<String> files, String reason) {
+    return spark
+        .read()
+        .schema(Documents.SCHEMA.add("detail", DataTypes.StringType, false))
+        .option("__globPaths__", "false")
+        .parquet(paths(DROPPED + "/reason=" + reason, files));
+  }
+
+  /** The reasons that files hold. */
+  static Set<String> reasons(List<String> files) {
+    Set<String> reasons = new TreeSet<>();
+    for (String file : files) {
+      if (file.startsWith(DROPPED + "/")) {
+        reasons.add(file.substring(file.indexOf('=') + 1, file.lastIndexOf('/')));
+      }
+    }
+    return reasons;
   }
 
   private String[] paths(String name, List<String> files) {

@@ -31,7 +31,7 @@ public final class StageOutput {
   /** Present from the start of a directory's first run until its commit. */
   static final String STARTED = "_started.json";
 
-  private static final String REPORT = "report.json";
+  static final String REPORT = "report.json";
   private static final String CONFIG = "config.json";
   private static final Logger log = LoggerFactory.getLogger(StageOutput.class);
 
@@ -248,27 +248,39 @@ public final class StageOutput {
   }
 
   private static Manifest manifest(Start start, StageReport report, List<Part> written) {
+    return Manifest.of(
+        Manifest.DOCUMENTS,
+        start.inputs().fingerprints(),
+        start.configHash(),
+        counts(report),
+        files(written),
+        contentHash(report, written),
+        Map.of("stage", start.stage(), "report", report));
+  }
+
+  static Map<String, Long> counts(StageReport report) {
+    return Map.of(
+        "input", report.input().documents(),
+        "kept", report.kept().documents(),
+        "dropped", report.dropped().documents(),
+        "keptCharacters", report.kept().characters());
+  }
+
+  static List<Manifest.OutputFile> files(List<Part> written) {
+    return written.stream()
+        .flatMap(part -> part.files().stream())
+        .sorted(Comparator.comparing(Manifest.OutputFile::path))
+        .toList();
+  }
+
+  static String contentHash(StageReport report, List<Part> written) {
     long first = 0;
     long second = 0;
     for (Part part : written) {
       first += part.hash().get(0);
       second += part.hash().get(1);
     }
-    return Manifest.of(
-        Manifest.DOCUMENTS,
-        start.inputs().fingerprints(),
-        start.configHash(),
-        Map.of(
-            "input", report.input().documents(),
-            "kept", report.kept().documents(),
-            "dropped", report.dropped().documents(),
-            "keptCharacters", report.kept().characters()),
-        written.stream()
-            .flatMap(part -> part.files().stream())
-            .sorted(Comparator.comparing(Manifest.OutputFile::path))
-            .toList(),
-        Json.sha256(List.of(report.input().documents(), first, second)),
-        Map.of("stage", start.stage(), "report", report));
+    return Json.sha256(List.of(report.input().documents(), first, second));
   }
 
   private void writeCompanions(StageReport report, Map<String, Object> config) {

@@ -31,26 +31,40 @@ public record OutputChain(List<StageDocuments> stages, List<Tokens> tokens) {
    * @throws IllegalArgumentException when there is no finished output of documents or tokens
    */
   public static OutputChain of(String directory, Configuration hadoop) {
-    Walk walk = new Walk(new Storage(hadoop), hadoop, new LinkedHashMap<>(), new ArrayList<>());
-    Path root = walk.storage.qualify(new Path(directory));
-    FileStatus status =
-        walk.storage
-            .status(root)
-            .orElseThrow(
-                () -> new IllegalArgumentException("output " + directory + ": no such directory"));
-    if (status.isFile()) {
-      throw new IllegalArgumentException(
-          "output " + directory + ": is a file, wanted a directory of outputs, or one");
-    }
-    if (!walk.follow(root)) {
-      walk.children(root).forEach(walk::follow);
-    }
-    if (walk.stages.isEmpty() && walk.tokens.isEmpty()) {
+    OutputChain chain = find(List.of(directory), hadoop);
+    if (chain.stages.isEmpty() && chain.tokens.isEmpty()) {
       throw new IllegalArgumentException(
           "output %s: neither it nor a directory in it is a finished output of documents or tokens; wanted what prepare, clean, dedup or tokenize wrote"
               .formatted(directory));
     }
-    return new OutputChain(List.copyOf(walk.stages.values()), List.copyOf(walk.tokens));
+    return chain;
+  }
+
+  /**
+   * The outputs of several directories, which may hold none.
+   *
+   * @throws IllegalArgumentException when a directory does not exist
+   */
+  static OutputChain find(List<String> directories, Configuration hadoop) {
+    Walk walk = new Walk(new Storage(hadoop), hadoop, new LinkedHashMap<>(), new ArrayList<>());
+    for (String directory : directories) {
+      Path root = walk.storage.qualify(new Path(directory));
+      FileStatus status =
+          walk.storage
+              .status(root)
+              .orElseThrow(
+                  () ->
+                      new IllegalArgumentException("output " + directory + ": no such directory"));
+      if (status.isFile()) {
+        throw new IllegalArgumentException(
+            "output " + directory + ": is a file, wanted a directory of outputs, or one");
+      }
+      if (!walk.follow(root)) {
+        walk.children(root).forEach(walk::follow);
+      }
+    }
+    return new OutputChain(
+        List.copyOf(walk.stages.values()), walk.tokens.stream().distinct().toList());
   }
 
   private record Walk(

@@ -5,16 +5,19 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.xxhash64;
 
 import caravan.pipeline.Documents;
+import caravan.pipeline.IdSet;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.StageReport;
 import caravan.pipeline.Storage;
+import caravan.pipeline.dedup.Twin;
 import com.fasterxml.jackson.core.type.TypeReference;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.function.FilterFunction;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -123,6 +126,28 @@ public record StageDocuments(String directory, Manifest manifest) {
             col("path"))
         .limit(most)
         .collectAsList();
+  }
+
+  /**
+   * Ids of documents that were dropped as duplicates of others, in order.
+   *
+   * @param ids of those others
+   * @param most of them to give
+   */
+  public List<String> fallenTo(SparkSession spark, IdSet ids, int most) {
+    return dropped(spark)
+        .select("id", "detail")
+        .filter(
+            (FilterFunction<Row>)
+                row ->
+                    Twin.of(row.getString(1)).filter(twin -> ids.contains(twin.id())).isPresent())
+        .select("id")
+        .orderBy("id")
+        .limit(most)
+        .collectAsList()
+        .stream()
+        .map(row -> row.getString(0))
+        .toList();
   }
 
   private Dataset<Row> read(SparkSession spark, String folder, StructType schema) {

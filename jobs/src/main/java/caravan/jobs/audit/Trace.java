@@ -157,7 +157,7 @@ public record Trace(Optional<RawRecord> raw, List<Step> steps, List<Range> range
     return new Step(stage, document, row.getAs("reason"), detail, twin, fallen, count);
   }
 
-  private static Dataset<Row> provenance(SparkSession spark, OutputChain.Tokens tokens) {
+  static Dataset<Row> provenance(SparkSession spark, OutputChain.Tokens tokens) {
     String[] files =
         tokens.manifest().files().stream()
             .map(file -> file.path())
@@ -171,7 +171,7 @@ public record Trace(Optional<RawRecord> raw, List<Step> steps, List<Range> range
         .withColumn("directory", lit(tokens.directory()));
   }
 
-  private static String unknown(SparkSession spark, OutputChain chain, String id) {
+  static String unknown(SparkSession spark, OutputChain chain, String id) {
     String searched =
         chain.stages().stream()
             .map(

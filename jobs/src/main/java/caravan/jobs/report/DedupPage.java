@@ -6,6 +6,7 @@ import caravan.jobs.audit.TextChanges;
 import caravan.jobs.report.Histogram.Limits;
 import caravan.jobs.report.Histogram.Measured;
 import caravan.pipeline.StageReport;
+import caravan.pipeline.dedup.DedupStage;
 import caravan.pipeline.dedup.Repeat;
 import caravan.pipeline.dedup.RepeatReport;
 import java.util.ArrayList;
@@ -37,6 +38,7 @@ public final class DedupPage {
     Page page = new Page(report.stage());
     page.note(inputs);
     new StageSections(page, report).totals().funnel().flows();
+    earlier(page, report);
     counts(page, report);
     similarities(page, sample, minimumSimilarity);
     lengths(page, sample);
@@ -75,6 +77,20 @@ public final class DedupPage {
     }
     page.table(
         List.of("Documents", "Occurrences", "Characters", "Kind", "First in", "Begins"), rows);
+  }
+
+  /** What the index did, where there was one. */
+  private static void earlier(Page page, StageReport report) {
+    Long texts = report.counts().get(DedupStage.EARLIER_TEXTS);
+    if (texts != null) {
+      page.section("Earlier documents");
+      page.paragraph(
+          String.format(
+              Locale.ROOT,
+              "Compared with the index of %,d different texts of earlier runs; %,d documents were dropped for these.",
+              texts,
+              report.counts().get(DedupStage.DROPPED_FOR_EARLIER)));
+    }
   }
 
   private static void counts(Page page, StageReport report) {

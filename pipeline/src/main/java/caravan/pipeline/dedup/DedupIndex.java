@@ -1,19 +1,27 @@
 package caravan.pipeline.dedup;
 
+import caravan.pipeline.IdSet;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
 import com.fasterxml.jackson.core.type.TypeReference;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.SparkSession;
 
 /**
  * What earlier corpora hold, on any file system: for each different text its key, its LSH buckets,
@@ -23,7 +31,8 @@ import org.apache.hadoop.fs.Path;
  * <p>Each run adds a part: {@code postings/}, {@code texts/} and {@code sets/}, which {@link
  * IndexFile} describes. {@code manifest.json} names parameters and parts, oldest first, and is
  * written last: files that it does not list are leftovers of a run that was killed. {@code
- * prepared/} holds the part of a run whose output may not be committed yet.
+ * prepared/} holds the part of a run whose output may not be committed yet, {@code deletions/}
+ * lists the documents that had fallen to deleted ones.
  *
  * <p>A part is known by its input's fingerprint and by the run's output. A run whose input or
  * output has a part already sees the parts before that one alone and puts a new one in its place: a
@@ -32,13 +41,19 @@ import org.apache.hadoop.fs.Path;
 public final class DedupIndex {
   static final String KIND = "dedup-index";
   static final String PREPARED = "prepared";
-  private static final int SCHEMA = 1;
+  static final String DELETIONS = "deletions";
+
+  private static final Set<String> FOLDERS =
+      Arrays.stream(IndexFile.Kind.values())
+          .map(IndexFile.Kind::label)
+          .collect(Collectors.toCollection(TreeSet::new));
 
   private final Configuration conf;
   private final Storage storage;
   private final Path directory;
   private final Map<String, Object> parameters;
-  private List<IndexPart> parts;
+  private List<IndexPart> parts = List.of();
+  private IdSet deleted = IdSet.NONE;
 
   private DedupIndex(Configuration conf, Path directory, Map<String, Object> parameters) {
     this.conf = conf;
@@ -56,34 +71,40 @@ public final class DedupIndex {
   public static DedupIndex open(
       Configuration conf, String directory, DedupConfig config, long seed) {
     Path path = new Storage(conf).qualify(new Path(directory));
-    DedupIndex index = new DedupIndex(conf, path, parameters(config, seed));
+    DedupIndex index = new DedupIndex(conf, path, IndexParameters.of(config, seed));
     Optional<Manifest> manifest = Manifest.find(conf, path);
     if (manifest.isEmpty()) {
       index.refuseOtherFiles();
-      index.parts = List.of();
     } else {
       index.check(manifest.get());
-      index.parts =
-          Json.MAPPER.convertValue(
-              manifest.get().extra().get("parts"), new TypeReference<List<IndexPart>>() {});
+      index.read(manifest.get());
     }
     return index;
   }
 
-  /** What entries of two runs must have in common to be compared. */
-  private static Map<String, Object> parameters(DedupConfig config, long seed) {
-    Map<String, Object> parameters = new TreeMap<>();
-    parameters.put("schema", SCHEMA);
-    parameters.put("text-key", TextKey.VERSION);
-    parameters.put("shingles", Shingles.VERSION);
-    parameters.put("dedup.shingle-units", config.shingleUnits());
-    parameters.put("dedup.bands", config.bands());
-    parameters.put("dedup.rows-per-band", config.rowsPerBand());
-    parameters.put("dedup.diagonal-bands", config.diagonalBands());
-    parameters.put("dedup.minimum-similarity", config.minimumSimilarity());
-    parameters.put("dedup.minimum-survivor-similarity", config.minimumSurvivorSimilarity());
-    parameters.put("seed", seed);
-    return parameters;
+  /**
+   * An index that is there, of any parameters.
+   *
+   * @throws IllegalArgumentException when there is none
+   */
+  public static DedupIndex open(Configuration conf, String directory) {
+    Path path = new Storage(conf).qualify(new Path(directory));
+    Manifest manifest = Manifest.read(conf, path, KIND);
+    DedupIndex index = new DedupIndex(conf, path, parameters(manifest));
+    index.read(manifest);
+    return index;
+  }
+
+  private void read(Manifest manifest) {
+    parts =
+        Json.MAPPER.convertValue(
+            manifest.extra().get("parts"), new TypeReference<List<IndexPart>>() {});
+    deleted = new IdSet(Json.MAPPER.convertValue(manifest.extra().get("deleted"), long[].class));
+  }
+
+  private static Map<String, Object> parameters(Manifest manifest) {
+    return Json.MAPPER.convertValue(
+        manifest.extra().get("parameters"), new TypeReference<Map<String, Object>>() {});
   }
 
   private void refuseOtherFiles() {
@@ -91,7 +112,7 @@ public final class DedupIndex {
       String path =
           storage.qualify(file.getPath()).toString().substring(directory.toString().length() + 1);
       String folder = path.replaceFirst("/.*", "");
-      if (!folder.equals(PREPARED) && !IndexRun.FOLDERS.contains(folder)) {
+      if (!folder.equals(PREPARED) && !FOLDERS.contains(folder)) {
         throw new IllegalArgumentException(
             "index %s: has no %s but holds %s; wanted an index, or a directory that is empty or not there yet"
                 .formatted(directory, Manifest.FILE_NAME, path));
@@ -105,24 +126,7 @@ public final class DedupIndex {
           "index %s: holds %s, wanted %s; name another directory"
               .formatted(directory, manifest.kind(), KIND));
     }
-    Map<String, Object> found =
-        Json.MAPPER.convertValue(
-            manifest.extra().get("parameters"), new TypeReference<Map<String, Object>>() {});
-    List<String> differences = new ArrayList<>();
-    Map<String, Object> wanted = new TreeMap<>(found);
-    wanted.putAll(parameters);
-    for (String name : wanted.keySet()) {
-      Object its = found.get(name);
-      Object ours = parameters.get(name);
-      if (its == null || ours == null || !its.toString().equals(ours.toString())) {
-        differences.add("%s is %s in the index and %s in this run".formatted(name, its, ours));
-      }
-    }
-    if (!differences.isEmpty()) {
-      throw new IllegalArgumentException(
-          "index %s: was made with other parameters: %s. Run with the index's values, or name an empty directory and deduplicate every day again from the first on"
-              .formatted(directory, String.join("; ", differences)));
-    }
+    IndexParameters.refuseOthers(directory, parameters(manifest), parameters);
     manifest.checkFiles(conf, directory);
   }
 
@@ -148,7 +152,12 @@ public final class DedupIndex {
     }
     List<IndexPart> earlier = List.copyOf(parts.subList(0, place));
     Map<String, Object> all = new LinkedHashMap<>(config);
-    all.put("index", Map.of("parts", earlier.size(), "contentHash", hash(earlier)));
+    all.put(
+        "index",
+        Map.of(
+            "parts", earlier.size(),
+            "contentHash", hash(earlier),
+            "deleted", Arrays.hashCode(deleted.hashes())));
     return new IndexRun(this, earlier, name, inputs.spec(), target, all);
   }
 
@@ -215,9 +224,61 @@ public final class DedupIndex {
                 "bytes", all.stream().mapToLong(IndexPart::bytes).sum()),
             files,
             hash(all),
-            Map.of("parameters", parameters, "parts", all))
+            Map.of("parameters", parameters, "parts", all, "deleted", deleted.hashes()))
         .write(conf, directory);
     parts = List.copyOf(all);
+  }
+
+  /**
+   * What a deletion took out.
+   *
+   * @param texts of the documents, and those that had fallen to them
+   * @param fallen how many of these had fallen to them
+   * @param list of those that had fallen: a JSON object with id and fellTo on each line
+   */
+  public record Deletion(long texts, long fallen, String list) {}
+
+  /** Which of these ids the index knows: of a text that it holds, or of an earlier deletion. */
+  public Set<String> known(SparkSession spark, Collection<String> ids) {
+    Set<String> known = new TreeSet<>();
+    new IndexDeletion(this, new JavaSparkContext(spark.sparkContext()))
+        .find(IdSet.of(ids))
+        .forEach(found -> known.add(found.id()));
+    ids.stream().filter(deleted::contains).forEach(known::add);
+    return known;
+  }
+
+  /**
+   * Takes documents out, and the texts that had fallen to them. Later runs that read a document of
+   * such an id drop it as {@link caravan.pipeline.DocumentDeletion#REASON}: of the ids the index
+   * keeps hashes alone.
+   */
+  public Deletion delete(SparkSession spark, Collection<String> ids) {
+    IdSet wanted = IdSet.of(ids);
+    IndexDeletion.Rewritten rewritten =
+        new IndexDeletion(this, new JavaSparkContext(spark.sparkContext())).delete(wanted);
+    deleted = deleted.with(wanted);
+    write(rewritten.parts());
+    storage.delete(new Path(directory, PREPARED));
+    deleteLeftovers();
+    return rewritten.deletion();
+  }
+
+  IdSet deleted() {
+    return deleted;
+  }
+
+  /** Files that no part names, of a run that was killed or of what is replaced. */
+  void deleteLeftovers() {
+    Set<String> listed = new HashSet<>();
+    parts.forEach(part -> part.files().forEach(file -> listed.add(file.path())));
+    for (String folder : FOLDERS) {
+      for (FileStatus file : storage.filesBelow(new Path(directory, folder))) {
+        if (!listed.contains(folder + "/" + file.getPath().getName())) {
+          storage.delete(file.getPath());
+        }
+      }
+    }
   }
 
   List<IndexPart> parts() {

@@ -2,6 +2,7 @@ package caravan.pipeline.dedup;
 
 import caravan.pipeline.ChainedDocuments;
 import caravan.pipeline.DocumentIterator;
+import caravan.pipeline.IdSet;
 import caravan.pipeline.Stage;
 import caravan.pipeline.Tagged;
 import java.util.ArrayList;
@@ -37,6 +38,9 @@ import org.apache.spark.api.java.JavaRDD;
  * whole): the same survivors as one run over everything whose survivor is the earliest, but for
  * documents that only a later one connects.
  *
+ * <p>A document whose deletion was asked for, as the index knows, takes no part and goes as {@link
+ * caravan.pipeline.DocumentDeletion#REASON}, without its text.
+ *
  * <p>The result depends on the documents, the configuration and the seed alone, never on
  * partitioning or order.
  */
@@ -53,6 +57,7 @@ public final class DedupStage implements Stage {
   private final long seed;
   private final NearDuplicates near;
   private final transient Optional<IndexRun> index;
+  private final IdSet deleted;
   private final Map<String, Long> counts = new TreeMap<>();
 
   /**
@@ -70,6 +75,7 @@ public final class DedupStage implements Stage {
     this.seed = seed;
     this.near = new NearDuplicates(config);
     this.index = index;
+    this.deleted = index.map(IndexRun::deleted).orElse(IdSet.NONE);
   }
 
   @Override
@@ -89,11 +95,15 @@ public final class DedupStage implements Stage {
   @Override
   public JavaRDD<Tagged> apply(JavaRDD<DocumentIterator> documents) {
     Entries verdicts = verdicts(documents);
+    IdSet deleted = this.deleted;
     return documents.zipPartitions(
         verdicts.blocks(),
         (parts, blocks) ->
             Verdicts.tagged(
-                TaskContext.getPartitionId(), ChainedDocuments.of(parts), Blocks.entries(blocks)));
+                TaskContext.getPartitionId(),
+                ChainedDocuments.of(parts),
+                Blocks.entries(blocks),
+                deleted));
   }
 
   private Entries verdicts(JavaRDD<DocumentIterator> documents) {
@@ -170,13 +180,18 @@ public final class DedupStage implements Stage {
   private Entries texts(JavaRDD<DocumentIterator> documents) {
     DedupConfig config = this.config;
     long seed = this.seed;
+    IdSet deleted = this.deleted;
     int read = documents.getNumPartitions();
     int partitions = Math.max(Math.min(read, documents.context().defaultParallelism()), read / 4);
     return Entries.of(
             documents.mapPartitions(
                 parts ->
                     new TextScan(
-                        TaskContext.getPartitionId(), ChainedDocuments.of(parts), config, seed)))
+                        TaskContext.getPartitionId(),
+                        ChainedDocuments.of(parts),
+                        config,
+                        seed,
+                        deleted)))
         .sorted(partitions, Route.RANGE);
   }
 

@@ -48,6 +48,10 @@ final class IndexLookup {
     }
   }
 
+  boolean isEnded() {
+    return sources.isEmpty();
+  }
+
   /** Whether the next entry has this {@link Entry#first}. */
   boolean at(long first) {
     return !sources.isEmpty() && sources.peek().first() == first;

@@ -1,5 +1,6 @@
 package caravan.pipeline.dedup;
 
+import caravan.pipeline.Json;
 import java.util.List;
 
 /**
@@ -23,6 +24,17 @@ record IndexPart(
     String contentHash,
     long texts,
     List<IndexFile> files) {
+
+  /** The hash of a part's content, from sums over its entries. */
+  static String contentHash(long texts, long[] sums) {
+    return Json.sha256(List.of(texts, sums[0], sums[1]));
+  }
+
+  /** This run's part with other content. */
+  IndexPart with(String before, long texts, long[] sums, List<IndexFile> files) {
+    return new IndexPart(
+        name, input, output, settings, before, contentHash(texts, sums), texts, List.copyOf(files));
+  }
 
   long bytes() {
     return files.stream().mapToLong(IndexFile::bytes).sum();

@@ -1,5 +1,6 @@
 package caravan.pipeline.dedup;
 
+import caravan.pipeline.IdSet;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import com.fasterxml.jackson.core.JacksonException;
@@ -7,14 +8,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
-import java.util.stream.Collectors;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.util.SerializableConfiguration;
 
@@ -24,11 +20,6 @@ import org.apache.spark.util.SerializableConfiguration;
  * own output: a run that was killed between the two only commits when it is run again.
  */
 public final class IndexRun {
-  static final Set<String> FOLDERS =
-      Arrays.stream(IndexFile.Kind.values())
-          .map(IndexFile.Kind::label)
-          .collect(Collectors.toCollection(TreeSet::new));
-
   private final DedupIndex index;
   private final List<IndexPart> earlier;
   private final String name;
@@ -77,7 +68,12 @@ public final class IndexRun {
     }
     index.commit(earlier.size(), part);
     index.storage().delete(new Path(index.directory(), DedupIndex.PREPARED));
-    deleteLeftovers();
+    index.deleteLeftovers();
+  }
+
+  /** Ids of documents whose deletion was asked for. */
+  public IdSet deleted() {
+    return index.deleted();
   }
 
   /** Different texts of earlier runs. */
@@ -131,19 +127,7 @@ public final class IndexRun {
     written.clear();
     Arrays.fill(sums, 0);
     index.storage().delete(new Path(index.directory(), DedupIndex.PREPARED));
-    deleteLeftovers();
-  }
-
-  private void deleteLeftovers() {
-    Set<String> listed = new HashSet<>();
-    index.parts().forEach(part -> part.files().forEach(file -> listed.add(file.path())));
-    for (String folder : FOLDERS) {
-      for (FileStatus file : index.storage().filesBelow(new Path(index.directory(), folder))) {
-        if (!listed.contains(folder + "/" + file.getPath().getName())) {
-          index.storage().delete(file.getPath());
-        }
-      }
-    }
+    index.deleteLeftovers();
   }
 
   /**
@@ -172,7 +156,7 @@ public final class IndexRun {
             output,
             Manifest.hashOf(config),
             DedupIndex.hash(earlier),
-            Json.sha256(List.of(texts, sums[0], sums[1])),
+            IndexPart.contentHash(texts, sums),
             texts,
             List.copyOf(written));
     index.storage().writeAtomically(preparedFile(), Json.bytes(part));

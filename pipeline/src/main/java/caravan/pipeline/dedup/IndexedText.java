@@ -11,7 +11,8 @@ import java.util.Arrays;
  * @param id of its document; of copies, the one that their survivor rule prefers
  * @param rootId id of the document that stayed
  */
-record IndexedText(long key, long root, double similarity, byte[] id, byte[] rootId) {
+record IndexedText(long key, long root, double similarity, byte[] id, byte[] rootId)
+    implements java.io.Serializable {
   private static final byte[] SAME = {};
 
   Entry entry() {

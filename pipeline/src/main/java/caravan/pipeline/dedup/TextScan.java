@@ -3,6 +3,7 @@ package caravan.pipeline.dedup;
 import caravan.pipeline.Document;
 import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Documents;
+import caravan.pipeline.IdSet;
 
 /** The first reading: each document's {@link TextKey}, preference and LSH buckets. */
 final class TextScan extends Step<Entry> {
@@ -10,6 +11,7 @@ final class TextScan extends Step<Entry> {
 
   private final int partition;
   private final DocumentIterator documents;
+  private final IdSet deleted;
   private final TextEntry entry;
   private final TextKey key = new TextKey();
   private final Shingles shingles;
@@ -18,7 +20,9 @@ final class TextScan extends Step<Entry> {
   private final int[] signature;
   private long ordinal;
 
-  TextScan(int partition, DocumentIterator documents, DedupConfig config, long seed) {
+  TextScan(
+      int partition, DocumentIterator documents, DedupConfig config, long seed, IdSet deleted) {
+    this.deleted = deleted;
     this.partition = partition;
     this.documents = documents;
     this.entry = new TextEntry(config);
@@ -35,7 +39,7 @@ final class TextScan extends Step<Entry> {
     }
     Document d = documents.next();
     long ref = Route.ref(partition, ordinal++);
-    if (Documents.taggedIfUnreadable(d).isEmpty()) {
+    if (Documents.taggedIfUnreadable(d).isEmpty() && !deleted.contains(d.id())) {
       emit(new Entry(key.of(d.text()), 0, entry.payload(d, ref, buckets(d.text()))));
     }
     return true;

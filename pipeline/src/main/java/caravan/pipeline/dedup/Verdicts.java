@@ -1,8 +1,10 @@
 package caravan.pipeline.dedup;
 
 import caravan.pipeline.Document;
+import caravan.pipeline.DocumentDeletion;
 import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Documents;
+import caravan.pipeline.IdSet;
 import caravan.pipeline.Tagged;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -26,8 +28,8 @@ final class Verdicts {
 
   /** The last reading: each document with its verdict. */
   static Iterator<Tagged> tagged(
-      int partition, DocumentIterator documents, Iterator<Entry> verdicts) {
-    return new Tagging(partition, documents, verdicts);
+      int partition, DocumentIterator documents, Iterator<Entry> verdicts, IdSet deleted) {
+    return new Tagging(partition, documents, verdicts, deleted);
   }
 
   private static final class OfTexts extends Step<Entry> {
@@ -67,9 +69,11 @@ final class Verdicts {
     private final int partition;
     private final DocumentIterator documents;
     private final Cursor verdicts;
+    private final IdSet deleted;
     private long ordinal;
 
-    Tagging(int partition, DocumentIterator documents, Iterator<Entry> verdicts) {
+    Tagging(int partition, DocumentIterator documents, Iterator<Entry> verdicts, IdSet deleted) {
+      this.deleted = deleted;
       this.partition = partition;
       this.documents = documents;
       this.verdicts = new Cursor(verdicts);
@@ -87,11 +91,15 @@ final class Verdicts {
       }
       Document document = documents.next();
       long ref = Route.ref(partition, ordinal++);
-      emit(
-          Documents.taggedIfUnreadable(document)
-              .orElseGet(
-                  () -> verdicts.at(ref) ? dropped(document, verdicts.take()) : kept(document)));
+      emit(Documents.taggedIfUnreadable(document).orElseGet(() -> verdict(document, ref)));
       return true;
+    }
+
+    private Tagged verdict(Document document, long ref) {
+      if (deleted.contains(document.id())) {
+        return DocumentDeletion.tagged(document);
+      }
+      return verdicts.at(ref) ? dropped(document, verdicts.take()) : kept(document);
     }
 
     private static Tagged kept(Document d) {
