@@ -1,5 +1,6 @@
 package caravan.pipeline.tokenize;
 
+import caravan.pipeline.tokenize.SentencePieceModel.ModelType;
 import caravan.pipeline.tokenize.SentencePieceModel.Piece;
 import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
 import java.lang.Character.UnicodeScript;
@@ -84,6 +85,14 @@ final class VocabularyExtender {
                   + " more, since it counts the base's and the new ones",
               config.vocabSize(),
               base.pieces().size()));
+    }
+    if (base.trainer().modelType() != ModelType.BPE || !base.trainer().byteFallback()) {
+      throw new IllegalArgumentException(
+          "tokenizer: its type is "
+              + base.trainer().modelType()
+              + (base.trainer().byteFallback() ? "" : " without byte fallback")
+              + ", wanted BPE with byte fallback, whose merges can go on; give one that"
+              + " train-tokenizer made, or a Llama-2 style tokenizer.model");
     }
     if (base.pieces().stream().anyMatch(piece -> piece.type() == PieceType.UNUSED)) {
       throw new IllegalArgumentException(

@@ -155,6 +155,21 @@ class VocabularyExtenderTest {
   }
 
   @Test
+  void aBaseThatCannotGoOnMergingIsRefused() {
+    for (SentencePieceModel.TrainerSpec spec :
+        List.of(
+            TestModels.spec(SentencePieceModel.ModelType.CHAR, true),
+            TestModels.spec(SentencePieceModel.ModelType.BPE, false))) {
+      SentencePieceModel base = TestModels.model(spec, TestModels.plain());
+      assertThatThrownBy(() -> extended(base, TEXTS, config(400)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageStartingWith("tokenizer: its type is " + spec.modelType())
+          .hasMessageContaining(
+              ", wanted BPE with byte fallback, whose merges can go on; give one");
+    }
+  }
+
+  @Test
   void aSizeWithoutRoomForTheCharactersIsRefused() {
     assertThatThrownBy(() -> extended(430, "han"))
         .isInstanceOf(IllegalArgumentException.class)
