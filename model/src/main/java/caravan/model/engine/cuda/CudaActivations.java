@@ -131,7 +131,7 @@ final class CudaActivations implements AutoCloseable {
       logits = own("logits", (long) logitRows * logitStride * real);
       rowLoss = floats("activations of the head", 1);
       greedy = floats("activations of the head", 1);
-      partialRows = Kernels.gainBlocks(device, hidden);
+      partialRows = Kernels.gainBlocks(device);
       dStream = training ? floats("gradients of activations", hidden) : 0;
       dStreamReal = training ? take("gradients of activations", hidden, real) : 0;
       dHeadNormed = training ? take("gradients of activations", hidden, real) : 0;

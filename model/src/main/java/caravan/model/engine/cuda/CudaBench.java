@@ -273,6 +273,12 @@ public final class CudaBench {
       print(
           "\"part\": \"decode\", \"prompt_milliseconds\": %.3f, \"tokens_per_second\": %.1f",
           (prompted - start) / 1e6, tokens / ((System.nanoTime() - prompted) / 1e9));
+      Profile profile = new Profile(engine.device());
+      engine.device().profile(profile);
+      warm.append(1);
+      engine.device().profile(null);
+      System.out.println("time by kernel of one token:");
+      System.out.println(profile.table());
     }
   }
 

@@ -18,7 +18,6 @@ final class Kernels {
   /** Of the norm's gradient, which keeps more per thread. */
   private static final int BACKWARD_THREADS = 512;
 
-  private static final int THREADS_PER_MULTIPROCESSOR = 2048;
   private static final int FLAT_ELEMENTS = THREADS * PACK;
   private static final int LARGE_VOCABULARY = 8192;
 
@@ -33,13 +32,15 @@ final class Kernels {
     this.config = config;
     this.hidden = config.hiddenSize();
     this.rowThreads = warps(hidden);
-    this.gainBlocks = gainBlocks(device, hidden);
+    this.gainBlocks = gainBlocks(device);
   }
 
-  /** Blocks of the norm's gradient, and rows of its partial sums: all that run at a time. */
-  static int gainBlocks(Device device, int hidden) {
-    return device.multiprocessors()
-        * (THREADS_PER_MULTIPROCESSOR / Math.min(BACKWARD_THREADS, warps(hidden)));
+  /**
+   * Blocks of the norm's gradient, and rows of its partial sums. More keep more loads in flight,
+   * but their sums then take longer than that saves.
+   */
+  static int gainBlocks(Device device) {
+    return 4 * device.multiprocessors();
   }
 
   private static int warps(int width) {
