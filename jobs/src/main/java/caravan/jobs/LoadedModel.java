@@ -26,11 +26,13 @@ final class LoadedModel implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Tokenizer tokenizer;
   private final LlamaEngine engine;
+  private final LlamaEngine.Kept kept;
 
   private LoadedModel(Checkpoint checkpoint, Tokenizer tokenizer, LlamaEngine engine) {
     this.checkpoint = checkpoint;
     this.tokenizer = tokenizer;
     this.engine = engine;
+    this.kept = engine.keep(checkpoint.parameters());
   }
 
   /**
@@ -136,6 +138,7 @@ final class LoadedModel implements AutoCloseable {
 
   @Override
   public void close() {
+    kept.close();
     engine.close();
     checkpoint.close();
   }
