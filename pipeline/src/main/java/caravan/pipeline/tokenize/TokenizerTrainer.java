@@ -72,7 +72,7 @@ public final class TokenizerTrainer {
       long putAside = counted.counted(SegmentCounter.PUT_ASIDE);
       SplitInputs.of(inputs, documents, maxBrokenFraction).checkUnreadable(unreadable, records);
       Map<Integer, Long> characters = counted.characters();
-      requireText(inputs, records, characters);
+      requireText(inputs, records, putAside, characters);
       Alphabet alphabet = Alphabet.of(characters, config.characterCoverage(), config.symbols());
       VocabularyLayout layout = new VocabularyLayout(config, alphabet);
       int wanted = layout.learnedPieces();
@@ -115,15 +115,18 @@ public final class TokenizerTrainer {
     }
   }
 
-  private static void requireText(Inputs inputs, long records, Map<Integer, Long> characters) {
+  private static void requireText(
+      Inputs inputs, long records, long putAside, Map<Integer, Long> characters) {
     // Every text begins with a space for the encoder.
     if (characters.keySet().stream().anyMatch(c -> c != PieceRules.SPACE)) return;
     throw new IllegalArgumentException(
         String.format(
             Locale.ROOT,
-            "input %s: %,d records without text, wanted text to learn from; check read.format and"
-                + " text-field",
+            "input %s: no text in %,d records, of which %,d were put aside (too large, no page),"
+                + " wanted text to learn from; check read.format, text-field and"
+                + " read.max-document-characters",
             inputs.spec(),
-            records));
+            records,
+            putAside));
   }
 }

@@ -193,8 +193,9 @@ class TrainTokenizerStageSparkTest {
       assertThatThrownBy(() -> stage(CONFIG).write(inputs, nothing, output()))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageMatching(
-              "input .*input.jsonl: \\d records without text, wanted text to learn from; check"
-                  + " read.format and text-field");
+              "input .*input.jsonl: no text in \\d records, of which 0 were put aside .too large, no"
+                  + " page., wanted text to learn from; check read.format, text-field and"
+                  + " read.max-document-characters");
     }
     assertThat(folder.resolve("out")).doesNotExist();
   }
