@@ -175,12 +175,12 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("."), help="folder of train-cuda.log and train-cuda.json")
     parser.add_argument("--work", type=Path, default=Path("/tmp"), help="folder for data")
     arguments = parser.parse_args()
-    runner = Runner(arguments)
     query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
     try:
         gpu = subprocess.run(query, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError) as e:
         sys.exit(f"train-cuda: no NVIDIA GPU here ({e}); run it on a machine with one")
+    runner = Runner(arguments)
     print(gpu)
     result = {"gpu": gpu}
     for part in arguments.parts.split(","):
