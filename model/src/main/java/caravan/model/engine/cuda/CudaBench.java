@@ -22,7 +22,6 @@ import java.util.Random;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.FloatPointer;
-import org.bytedeco.javacpp.Pointer;
 
 /**
  * What jobs/bench/run train-cuda measures of our engine, as a program that needs the model's
@@ -85,6 +84,10 @@ public final class CudaBench {
     return new CudaEngine(config(), new CudaEngine.Options(0, precision, recompute));
   }
 
+  private TokenBatch randomBatch(LlamaConfig config, Random random) {
+    return RandomModel.batch(config, number("batch"), number("seq"), random);
+  }
+
   private static void print(String format, Object... values) {
     System.out.println("BENCH {" + String.format(Locale.ROOT, format, values) + "}");
   }
@@ -94,7 +97,7 @@ public final class CudaBench {
     LlamaConfig config = config();
     ParameterLayout layout = new ParameterLayout(config);
     TokenBatch batch = randomBatch(config, new Random(2));
-    try (FloatPointer parameters = randomParameters(config, 1);
+    try (FloatPointer parameters = RandomModel.parameters(config, 1);
         FloatPointer expected = new FloatPointer(layout.length());
         FloatPointer actual = new FloatPointer(layout.length())) {
       double wanted;
@@ -144,9 +147,9 @@ public final class CudaBench {
     int batch = number("batch");
     int seq = number("seq");
     try (FileChannel data = FileChannel.open(Path.of(options.get("data")));
-        FloatPointer parameters = randomParameters(config, 3);
-        FloatPointer first = zeros(length);
-        FloatPointer second = zeros(length);
+        FloatPointer parameters = RandomModel.parameters(config, 3);
+        FloatPointer first = RandomModel.zeros(length);
+        FloatPointer second = RandomModel.zeros(length);
         CudaEngine engine = engine(Precision.named(options.get("precision")))) {
       write(parameters, length, Path.of(options.get("weights")));
       ResidentTraining training =
@@ -210,9 +213,9 @@ public final class CudaBench {
     List<TokenBatch> batches =
         List.of(
             randomBatch(config, random), randomBatch(config, random), randomBatch(config, random));
-    try (FloatPointer parameters = randomParameters(config, 5);
-        FloatPointer first = zeros(length);
-        FloatPointer second = zeros(length);
+    try (FloatPointer parameters = RandomModel.parameters(config, 5);
+        FloatPointer first = RandomModel.zeros(length);
+        FloatPointer second = RandomModel.zeros(length);
         CudaEngine engine = engine(Precision.named(options.get("precision")))) {
       ResidentTraining training =
           engine.train(parameters, first, second, adam("0.1")).orElseThrow();
@@ -257,7 +260,7 @@ public final class CudaBench {
     int prompt = number("prompt");
     int tokens = number("tokens");
     int[] ids = new Random(6).ints(prompt, 0, config.vocabSize()).toArray();
-    try (FloatPointer parameters = randomParameters(config, 5);
+    try (FloatPointer parameters = RandomModel.parameters(config, 5);
         CudaEngine engine = engine(Precision.named(options.get("precision")));
         LlamaEngine.Kept kept = engine.keep(parameters);
         LlamaEngine.Decoder warm = engine.decoder(parameters, prompt + 8);
@@ -324,40 +327,5 @@ public final class CudaBench {
         .map(found -> found.group(1))
         .distinct()
         .count();
-  }
-
-  private TokenBatch randomBatch(LlamaConfig config, Random random) {
-    int tokens = number("batch") * number("seq");
-    return new TokenBatch(
-        random.ints(tokens, 0, config.vocabSize()).toArray(),
-        random.ints(tokens, 0, config.vocabSize()).toArray(),
-        number("batch"),
-        number("seq"));
-  }
-
-  /** N(0, 0.02) from a block of random numbers that is used again and again; gains 1. */
-  private static FloatPointer randomParameters(LlamaConfig config, long seed) {
-    ParameterLayout layout = new ParameterLayout(config);
-    Random random = new Random(seed);
-    float[] block = new float[(1 << 20) - 3];
-    for (int i = 0; i < block.length; i++) {
-      block[i] = (float) (0.02 * random.nextGaussian());
-    }
-    float[] ones = new float[config.hiddenSize()];
-    java.util.Arrays.fill(ones, 1f);
-    FloatPointer values = new FloatPointer(layout.length());
-    for (ParameterLayout.Tensor tensor : layout.tensors()) {
-      float[] from = tensor.isNorm() ? ones : block;
-      for (long at = 0; at < tensor.length(); at += from.length) {
-        int count = (int) Math.min(from.length, tensor.length() - at);
-        values.position(tensor.offset() + at).put(from, 0, count);
-      }
-    }
-    return values.position(0);
-  }
-
-  /** Pages that nobody has written cost nothing. */
-  private static FloatPointer zeros(long length) {
-    return new FloatPointer(Pointer.calloc(length, Float.BYTES));
   }
 }
