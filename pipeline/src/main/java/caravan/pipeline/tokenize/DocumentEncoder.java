@@ -162,8 +162,6 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
     ids.add(tokenizer.bosId());
     tokenizer.encodeTo(text, ids);
     if (config.writesEos()) ids.add(tokenizer.eosId());
-    byte[] tokens = new byte[Math.multiplyExact(ids.size(), dtype.bytes())];
-    for (int i = 0; i < ids.size(); i++) dtype.put(tokens, i * dtype.bytes(), ids.get(i));
-    return tokens;
+    return ids.toBytes(dtype);
   }
 }

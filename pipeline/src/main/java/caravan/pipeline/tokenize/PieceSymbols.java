@@ -282,8 +282,15 @@ final class PieceSymbols {
 
   /** Appends what a character is that no piece holds. */
   void appendUnknown(int codePoint, TokenBuffer to) {
-    if (byteFallback) appendBytes(Character.toString(codePoint), to);
-    else to.add(unkId);
+    if (!byteFallback) {
+      to.add(unkId);
+    } else if (codePoint < 0x80) {
+      to.add(byteIds[codePoint]);
+    } else {
+      int rest = codePoint < 0x800 ? 1 : codePoint < 0x10000 ? 2 : 3;
+      to.add(byteIds[0xFF00 >>> rest + 1 & 0xFF | codePoint >>> 6 * rest]);
+      while (rest-- > 0) to.add(byteIds[0x80 | codePoint >>> 6 * rest & 0x3F]);
+    }
   }
 
   private void appendBytes(String text, TokenBuffer to) {

@@ -1,5 +1,8 @@
 package caravan.pipeline.tokenize;
 
+import caravan.pipeline.shard.TokenType;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /** A growing run of token ids, reused from document to document. */
@@ -53,6 +56,18 @@ public final class TokenBuffer {
 
   public int[] toArray() {
     return Arrays.copyOf(ids, size);
+  }
+
+  /** The ids as they lie in a shard. */
+  byte[] toBytes(TokenType dtype) {
+    byte[] bytes = new byte[Math.multiplyExact(size, dtype.bytes())];
+    ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    if (dtype == TokenType.UINT16) {
+      for (int i = 0; i < size; i++) out.putShort(2 * i, (short) ids[i]);
+    } else {
+      for (int i = 0; i < size; i++) out.putInt(4 * i, ids[i]);
+    }
+    return bytes;
   }
 
   private void grow(int wanted) {
