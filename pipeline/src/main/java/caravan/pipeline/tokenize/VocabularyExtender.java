@@ -20,10 +20,11 @@ import java.util.Set;
  *
  * <p>So encoding with the extended vocabulary first merges as the base does and then merges
  * further: old ids keep their meaning, each new id stands for a run of old ones, and text in which
- * no new piece occurs keeps its ids. A merge is learned only if encoding reaches it, that is, if
- * the piece's own text becomes exactly this piece; pieces appended with a score of 0 (as
- * Chinese-LLaMA does, Cui et al. 2023, arXiv 2304.08177) would be merged before the base's and
- * change what those become.
+ * no new piece occurs keeps its ids (but for a base with pieces that its own merges never reach:
+ * new merges may lead to them). A merge is learned only if encoding reaches it, that is, if the
+ * piece's own text becomes exactly this piece; pieces appended with a score of 0 (as Chinese-LLaMA
+ * does, Cui et al. 2023, arXiv 2304.08177) would be merged before the base's and change what those
+ * become.
  */
 final class VocabularyExtender {
   private final SentencePieceModel base;

@@ -8,8 +8,10 @@ import caravan.pipeline.tokenize.SentencePieceModel.Piece;
 import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -133,15 +135,24 @@ class VocabularyExtenderTest {
 
   @Test
   void mergesThatEncodingWouldNotReachAreNotLearned() {
-    // Of "abc" the base makes a + bc. So "ab" occurs in "abd" only, and never becomes "abc".
-    SentencePieceModel base = TestModels.model("\u2581", "a", "b", "c", "d", "bc");
-    Random random = new Random(3);
-    StringBuilder text = new StringBuilder();
-    for (int i = 0; i < 4000; i++) text.append("abcd".charAt(random.nextInt(4)));
-    SentencePieceModel model = extended(base, List.of(text.toString()), config(400));
-    SentencePieceTokenizer tokenizer = SentencePieceTokenizer.of(model.toBytes(), "extended");
-    for (int id = base.pieces().size(); id < 400; id++) {
-      assertThat(encodePiece(tokenizer, tokenizer.piece(id))).containsExactly(id);
+    // Bases with pieces that only new merges lead to: these then go before the new ones.
+    for (int seed = 0; seed < 40; seed++) {
+      Random random = new Random(seed);
+      StringBuilder text = new StringBuilder();
+      for (int i = 0; i < 300; i++) text.append("abc".charAt(random.nextInt(3)));
+      Set<String> pieces = new LinkedHashSet<>();
+      for (int i = random.nextInt(6); i > 0; i--) {
+        int start = random.nextInt(290);
+        pieces.add(text.substring(start, start + 2 + random.nextInt(3)));
+      }
+      pieces.addAll(List.of("\u2581", "a", "b", "c"));
+      SentencePieceModel base = TestModels.model(pieces.toArray(String[]::new));
+      int size = base.pieces().size();
+      SentencePieceModel model = extended(base, List.of(text.toString()), config(size + 30));
+      PieceMerges merges = PieceMerges.of(model);
+      for (Piece piece : model.pieces().subList(size, size + 30)) {
+        assertThat(merges.split(piece.text())).as("seed %d", seed).containsExactly(piece.text());
+      }
     }
   }
 
