@@ -20,7 +20,8 @@ import java.util.stream.Collectors;
  * 2.2): a text is cut into words, a word's bytes are merged. Ids and text equal those of Hugging
  * Face's {@code tokenizers} 0.23.3, without special tokens added, and with the tokens that a text
  * itself names (such as {@code <|im_start|>}) found in it; {@link #withoutSpecialTokens} reads
- * these as any other text.
+ * these as any other text. Bytes that the vocabulary lacks (of text only control characters may be
+ * such) give the unknown token, or where there is none, nothing, as there.
  *
  * <p>Thread-safe.
  */
@@ -54,7 +55,7 @@ public final class ByteLevelTokenizer implements Tokenizer {
    * @param files what the vocabulary was read from, by file name, for checkpoints to carry
    * @param sha256 of the main one of them
    * @throws IllegalArgumentException if tokens are double, merges name tokens that are not there,
-   *     or a byte has neither token nor unknown token
+   *     or a byte that text needs has neither token nor unknown token
    */
   public ByteLevelTokenizer(
       ByteLevelVocabulary vocabulary, Map<String, byte[]> files, String sha256) {
@@ -106,7 +107,7 @@ public final class ByteLevelTokenizer implements Tokenizer {
     for (int value = 0; value < 256; value++) {
       String token = Character.toString(ByteLevelVocabulary.character(value));
       ids[value] = idOf.getOrDefault(token, vocabulary.unkId());
-      if (ids[value] < 0) {
+      if (ids[value] < 0 && isText(value)) {
         throw new IllegalArgumentException(
             String.format(
                 "vocabulary: no token for byte 0x%02X ('%s') and no unknown token, so that text"
@@ -115,6 +116,18 @@ public final class ByteLevelTokenizer implements Tokenizer {
       }
     }
     return ids;
+  }
+
+  /**
+   * Whether text in any language may hold a byte. SmolLM2's vocabulary lacks some others: control
+   * characters, and what begins characters of planes without any.
+   */
+  private static boolean isText(int value) {
+    boolean ascii = value >= ' ' && value <= '~' || value == '\t' || value == '\n' || value == '\r';
+    return ascii
+        || value >= 0x80 && value <= 0xBF
+        || value >= 0xC2 && value <= 0xF0
+        || value == 0xF3;
   }
 
   private PairMerges merges() {
@@ -209,8 +222,11 @@ public final class ByteLevelTokenizer implements Tokenizer {
       if (id != null) return new int[] {id};
     }
     int[] symbols = new int[bytes.length];
-    for (int i = 0; i < bytes.length; i++) symbols[i] = byteIds[bytes[i] & 0xFF];
-    return Arrays.copyOf(symbols, merger.merge(symbols, symbols.length));
+    int count = 0;
+    for (byte b : bytes) {
+      if (byteIds[b & 0xFF] >= 0) symbols[count++] = byteIds[b & 0xFF];
+    }
+    return Arrays.copyOf(symbols, merger.merge(symbols, count));
   }
 
   private static String withoutUnpairedSurrogates(String text) {

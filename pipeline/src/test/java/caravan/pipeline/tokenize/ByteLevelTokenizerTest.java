@@ -104,6 +104,15 @@ class ByteLevelTokenizerTest {
         .hasMessage("vocabulary: token 'A' has the ids 65 and 256");
   }
 
+  @Test
+  void aControlCharacterThatTheVocabularyLacksGivesNothing() {
+    List<String> tokens = tokens("ab");
+    tokens.set(4, "unused");
+    ByteLevelTokenizer tokenizer = tokenizer(tokens, List.of("a b"), false);
+    assertThat(tokenizer.encode("!\u0004!")).containsExactly('!', '!');
+    assertThat(tokenizer.encode("\u0004")).isEmpty();
+  }
+
   /** A tokenizer.json with bytes, {@code ab} and the special token {@code <s>}. */
   static byte[] json() {
     return utf8(json("", ""));
