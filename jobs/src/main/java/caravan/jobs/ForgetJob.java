@@ -32,12 +32,9 @@ final class ForgetJob extends Job<ForgetJob.Config> {
     try (SparkSession spark = openSpark("forget")) {
       Configuration hadoop = spark.sparkContext().hadoopConfiguration();
       Whereabouts found = Whereabouts.of(spark, config.output(), List.of(config.id()));
+      Optional<DedupIndex> index = config.index().map(path -> DedupIndex.open(hadoop, path));
       boolean isIndexed =
-          config
-              .index()
-              .map(index -> DedupIndex.open(hadoop, index).known(spark, List.of(config.id())))
-              .filter(known -> !known.isEmpty())
-              .isPresent();
+          index.filter(i -> !i.known(spark, List.of(config.id())).isEmpty()).isPresent();
       if (found.ids().isEmpty() && !isIndexed) {
         throw new IllegalArgumentException(
             Whereabouts.unknown(spark, config.output(), config.id()));
@@ -45,7 +42,10 @@ final class ForgetJob extends Job<ForgetJob.Config> {
       line("%s", config.id());
       print(found);
       if (isIndexed) {
-        line("  index: known to %s", config.index().get());
+        boolean deleted = index.get().isDeleted(config.id());
+        line(
+            "  index: %s %s",
+            deleted ? "deleted, a hash of the id alone is in" : "known to", config.index().get());
       }
     }
     return Caravan.DONE;

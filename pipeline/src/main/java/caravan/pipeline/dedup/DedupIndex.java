@@ -244,8 +244,13 @@ public final class DedupIndex {
     new IndexDeletion(this, new JavaSparkContext(spark.sparkContext()))
         .find(IdSet.of(ids))
         .forEach(found -> known.add(found.id()));
-    ids.stream().filter(deleted::contains).forEach(known::add);
+    ids.stream().filter(this::isDeleted).forEach(known::add);
     return known;
+  }
+
+  /** Whether documents of this id were deleted: the index keeps a hash of it and no text. */
+  public boolean isDeleted(String id) {
+    return deleted.contains(id);
   }
 
   /**
