@@ -8,7 +8,9 @@ Launch geometry is what the comments above the kernels say. Status 1 when a comp
 
 import ctypes
 import math
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import cupy
@@ -50,7 +52,7 @@ def machine_code():
 class Kernels:
     def __init__(self):
         code, self.major = machine_code()
-        self.file = Path(f"/tmp/torch_kernels.{id(self)}.cubin")
+        self.file = Path(tempfile.gettempdir()) / f"torch_kernels.{os.getpid()}.{id(self)}.cubin"
         self.file.write_bytes(code)
         self.module = cupy.RawModule(path=str(self.file))
         self.loaded = {}
