@@ -68,47 +68,35 @@ final class Clusters {
     return new Compared(fallen, similarities, known);
   }
 
-  private static final class Nodes extends Step<Entry> {
-    private final Iterator<Entry> stars;
-
+  private static final class Nodes extends Each<Entry, Entry> {
     Nodes(Iterator<Entry> stars) {
-      this.stars = stars;
+      super(stars);
     }
 
     @Override
-    protected boolean advance() {
-      if (!stars.hasNext()) {
-        return false;
-      }
-      Entry star = stars.next();
+    protected void take(Entry star) {
       emit(star);
       emit(new Entry(star.second(), star.second()));
-      return true;
     }
   }
 
-  private static final class Members extends Step<Entry> {
-    private final Iterator<Entry> nodes;
+  private static final class Members extends Each<Entry, Entry> {
     private final Cursor texts;
     private final IndexLookup earlier;
 
     Members(Iterator<Entry> nodes, Iterator<Entry> texts, IndexLookup earlier) {
-      this.nodes = nodes;
+      super(nodes);
       this.texts = new Cursor(texts);
       this.earlier = earlier;
     }
 
     @Override
-    protected boolean advance() {
-      if (!nodes.hasNext()) {
-        return false;
-      }
-      Entry node = nodes.next();
+    protected void take(Entry node) {
       long key = node.first();
       texts.seek(key);
       if (!texts.at(key)) {
         emit(earlier(node.second(), key));
-        return true;
+        return;
       }
       byte[] text = texts.head().payload();
       long copies = 0;
@@ -116,7 +104,6 @@ final class Clusters {
         copies++;
       }
       emit(new Entry(node.second(), 0, payload(text, key, copies)));
-      return true;
     }
 
     private Entry earlier(long root, long key) {
@@ -137,26 +124,20 @@ final class Clusters {
   }
 
   /** Members, the one that stays first, to those after it. */
-  private abstract static class Followers extends Step<Entry> {
-    private final Iterator<Entry> members;
+  private abstract static class Followers extends Each<Entry, Entry> {
     private Entry survivor;
 
     Followers(Iterator<Entry> members) {
-      this.members = members;
+      super(members);
     }
 
     @Override
-    protected final boolean advance() {
-      if (!members.hasNext()) {
-        return false;
-      }
-      Entry member = members.next();
+    protected final void take(Entry member) {
       if (survivor == null || member.first() != survivor.first()) {
         survivor = member;
       } else {
         follow(survivor, member);
       }
-      return true;
     }
 
     abstract void follow(Entry survivor, Entry member);
@@ -203,23 +184,18 @@ final class Clusters {
     }
   }
 
-  private static final class Compared extends Step<Entry> {
-    private final Iterator<Entry> fallen;
+  private static final class Compared extends Each<Entry, Entry> {
     private final Cursor similarities;
     private final boolean known;
 
     Compared(Iterator<Entry> fallen, Iterator<Entry> similarities, boolean known) {
-      this.fallen = fallen;
+      super(fallen);
       this.similarities = new Cursor(similarities);
       this.known = known;
     }
 
     @Override
-    protected boolean advance() {
-      if (!fallen.hasNext()) {
-        return false;
-      }
-      Entry pair = fallen.next();
+    protected void take(Entry pair) {
       Entry similarity = find(pair.first(), pair.second());
       if (known && similarity != null) {
         byte[] payload = pair.payload();
@@ -229,7 +205,6 @@ final class Clusters {
       } else if (!known && similarity == null) {
         emit(pair);
       }
-      return true;
     }
 
     private Entry find(long a, long b) {

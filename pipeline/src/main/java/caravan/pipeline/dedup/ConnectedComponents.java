@@ -87,42 +87,28 @@ final class ConnectedComponents {
   }
 
   /** Edges without loops, the bigger node first. */
-  private static final class Bigger extends Step<Entry> {
-    private final Iterator<Entry> edges;
-
+  private static final class Bigger extends Each<Entry, Entry> {
     Bigger(Iterator<Entry> edges) {
-      this.edges = edges;
+      super(edges);
     }
 
     @Override
-    protected boolean advance() {
-      if (!edges.hasNext()) {
-        return false;
-      }
-      Entry e = edges.next();
+    protected void take(Entry e) {
       if (e.first() != e.second()) {
         emit(new Entry(Math.max(e.first(), e.second()), Math.min(e.first(), e.second())));
       }
-      return true;
     }
   }
 
-  private static final class BothWays extends Step<Entry> {
-    private final Iterator<Entry> edges;
-
+  private static final class BothWays extends Each<Entry, Entry> {
     BothWays(Iterator<Entry> edges) {
-      this.edges = edges;
+      super(edges);
     }
 
     @Override
-    protected boolean advance() {
-      if (!edges.hasNext()) {
-        return false;
-      }
-      Entry e = edges.next();
+    protected void take(Entry e) {
       emit(e);
       emit(new Entry(e.second(), e.first()));
-      return true;
     }
   }
 
@@ -131,28 +117,23 @@ final class ConnectedComponents {
    * Large: hangs every larger neighbour on the smallest of the node and its neighbours. Small, with
    * smaller neighbours only: hangs the node and all its neighbours on the smallest of them.
    */
-  private static final class Star extends Step<Entry> {
-    private final Iterator<Entry> edges;
+  private static final class Star extends Each<Entry, Entry> {
     private final boolean large;
     private Entry previous;
     private long smallest;
 
     Star(Iterator<Entry> edges, boolean large) {
-      this.edges = edges;
+      super(edges);
       this.large = large;
     }
 
     @Override
-    protected boolean advance() {
-      if (!edges.hasNext()) {
-        return false;
-      }
-      Entry e = edges.next();
+    protected void take(Entry e) {
       boolean first = previous == null || previous.first() != e.first();
       if (first) {
         smallest = Math.min(e.first(), e.second());
       } else if (previous.second() == e.second()) {
-        return true;
+        return;
       }
       previous = e;
       if (!large) {
@@ -160,7 +141,6 @@ final class ConnectedComponents {
       } else if (e.second() > e.first()) {
         emit(new Entry(e.second(), smallest));
       }
-      return true;
     }
   }
 

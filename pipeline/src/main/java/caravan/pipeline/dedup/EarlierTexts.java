@@ -86,69 +86,50 @@ final class EarlierTexts {
   }
 
   /** Entries whose first number is, or is not, among others. */
-  private static final class Selected extends Step<Entry> {
-    private final Iterator<Entry> entries;
+  private static final class Selected extends Each<Entry, Entry> {
     private final Cursor others;
     private final boolean wanted;
 
     Selected(Iterator<Entry> entries, Iterator<Entry> others, boolean wanted) {
-      this.entries = entries;
+      super(entries);
       this.others = new Cursor(others);
       this.wanted = wanted;
     }
 
     @Override
-    protected boolean advance() {
-      if (!entries.hasNext()) {
-        return false;
-      }
-      Entry entry = entries.next();
+    protected void take(Entry entry) {
       others.seek(entry.first());
       if (others.at(entry.first()) == wanted) {
         emit(entry);
       }
-      return true;
     }
   }
 
   /** (a, b) to (b, the text that stands for a). */
-  private static final class Contracted extends Step<Entry> {
-    private final Iterator<Entry> edges;
+  private static final class Contracted extends Each<Entry, Entry> {
     private final IndexLookup earlier;
 
     Contracted(Iterator<Entry> edges, IndexLookup earlier) {
-      this.edges = edges;
+      super(edges);
       this.earlier = earlier;
     }
 
     @Override
-    protected boolean advance() {
-      if (!edges.hasNext()) {
-        return false;
-      }
-      Entry edge = edges.next();
+    protected void take(Entry edge) {
       earlier.seek(edge.first());
       boolean isEarlier = earlier.at(edge.first());
       emit(new Entry(edge.second(), isEarlier ? earlier.head().second() : edge.first()));
-      return true;
     }
   }
 
-  private static final class Turned extends Step<Entry> {
-    private final Iterator<Entry> edges;
-
+  private static final class Turned extends Each<Entry, Entry> {
     Turned(Iterator<Entry> edges) {
-      this.edges = edges;
+      super(edges);
     }
 
     @Override
-    protected boolean advance() {
-      if (!edges.hasNext()) {
-        return false;
-      }
-      Entry edge = edges.next();
+    protected void take(Entry edge) {
       emit(new Entry(edge.second(), edge.first()));
-      return true;
     }
   }
 }

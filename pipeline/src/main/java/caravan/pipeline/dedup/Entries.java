@@ -178,25 +178,19 @@ final class Entries implements AutoCloseable {
     }
   }
 
-  private static final class Passing extends Step<Entry> {
-    private final Iterator<Entry> entries;
+  private static final class Passing extends Each<Entry, Entry> {
     private final Test test;
 
     Passing(Iterator<Entry> entries, Test test) {
-      this.entries = entries;
+      super(entries);
       this.test = test;
     }
 
     @Override
-    protected boolean advance() {
-      if (!entries.hasNext()) {
-        return false;
-      }
-      Entry entry = entries.next();
+    protected void take(Entry entry) {
       if (test.call(entry)) {
         emit(entry);
       }
-      return true;
     }
   }
 

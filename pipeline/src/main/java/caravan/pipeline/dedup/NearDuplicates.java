@@ -127,68 +127,51 @@ final class NearDuplicates implements Serializable {
   }
 
   /** Each entry once. */
-  static final class Distinct extends Step<Entry> {
-    private final Iterator<Entry> sorted;
+  static final class Distinct extends Each<Entry, Entry> {
     private Entry previous;
 
     Distinct(Iterator<Entry> sorted) {
-      this.sorted = sorted;
+      super(sorted);
     }
 
     @Override
-    protected boolean advance() {
-      if (!sorted.hasNext()) {
-        return false;
-      }
-      Entry entry = sorted.next();
+    protected void take(Entry entry) {
       if (previous == null || Entry.ORDER.compare(previous, entry) != 0) {
         emit(entry);
       }
       previous = entry;
-      return true;
     }
   }
 
   /** Pairs to whose shingles are wanted where: (key, a), each once. */
-  private static final class Ends extends Step<Entry> {
-    private final Iterator<Entry> pairs;
+  private static final class Ends extends Each<Entry, Entry> {
     private Entry previous;
 
     Ends(Iterator<Entry> pairs) {
-      this.pairs = pairs;
+      super(pairs);
     }
 
     @Override
-    protected boolean advance() {
-      if (!pairs.hasNext()) {
-        return false;
-      }
-      Entry pair = pairs.next();
+    protected void take(Entry pair) {
       if (previous == null || previous.first() != pair.first()) {
         emit(new Entry(pair.first(), pair.first()));
       }
       emit(new Entry(pair.second(), pair.first()));
       previous = pair;
-      return true;
     }
   }
 
   /** Sets to similarities: a's own set comes before those of its partners. */
-  private static final class Jaccards extends Step<Entry> {
-    private final Iterator<Entry> sets;
+  private static final class Jaccards extends Each<Entry, Entry> {
     private long a;
     private int[] own;
 
     Jaccards(Iterator<Entry> sets) {
-      this.sets = sets;
+      super(sets);
     }
 
     @Override
-    protected boolean advance() {
-      if (!sets.hasNext()) {
-        return false;
-      }
-      Entry set = sets.next();
+    protected void take(Entry set) {
       if (set.second() == Long.MIN_VALUE) {
         a = set.first();
         own = ShingleSet.values(set.payload());
@@ -199,7 +182,6 @@ final class NearDuplicates implements Serializable {
         double similarity = ShingleSet.jaccard(own, ShingleSet.values(set.payload()));
         emit(new Entry(a, set.second(), Entry.pack(Double.doubleToLongBits(similarity))));
       }
-      return true;
     }
   }
 }

@@ -52,28 +52,22 @@ interface ShingleSource {
   }
 
   /** Keys to documents: (reference, a, key). */
-  final class Located extends Step<Entry> {
-    private final Iterator<Entry> wanted;
+  final class Located extends Each<Entry, Entry> {
     private final Cursor texts;
 
     Located(Iterator<Entry> wanted, Iterator<Entry> texts) {
-      this.wanted = wanted;
+      super(wanted);
       this.texts = new Cursor(texts);
     }
 
     @Override
-    protected boolean advance() {
-      if (!wanted.hasNext()) {
-        return false;
-      }
-      Entry end = wanted.next();
+    protected void take(Entry end) {
       texts.seek(end.first());
       if (!texts.at(end.first())) {
         throw new IllegalStateException("no text has the key " + end.first());
       }
       long ref = TextEntry.ref(texts.head().payload());
       emit(new Entry(ref, end.second(), Entry.pack(end.first())));
-      return true;
     }
   }
 
@@ -119,28 +113,22 @@ interface ShingleSource {
   }
 
   /** (key, a) to sets as above, out of files. */
-  final class Stored extends Step<Entry> {
-    private final Iterator<Entry> wanted;
+  final class Stored extends Each<Entry, Entry> {
     private final IndexLookup sets;
 
     Stored(Iterator<Entry> wanted, IndexLookup sets) {
-      this.wanted = wanted;
+      super(wanted);
       this.sets = sets;
     }
 
     @Override
-    protected boolean advance() {
-      if (!wanted.hasNext()) {
-        return false;
-      }
-      Entry end = wanted.next();
+    protected void take(Entry end) {
       sets.seek(end.first());
       if (!sets.at(end.first())) {
         throw new IllegalStateException(
             "the index has postings of the text " + end.first() + " but no shingles; report it");
       }
       emit(Sets.set(end.second(), end.first(), sets.head().payload()));
-      return true;
     }
   }
 }
