@@ -2,6 +2,7 @@ package caravan.model.train;
 
 import caravan.model.engine.Engines;
 import java.io.Serializable;
+import java.util.List;
 
 /**
  * How to train; the keys under {@code train} in reference.conf, which states each one's unit, range
@@ -29,6 +30,15 @@ import java.io.Serializable;
  * @param engine {@code cpu}, {@code nd4j} or {@code cuda}
  * @param threads threads of one worker's engine
  * @param cuda how an engine on a GPU works
+ * @param epochs passes over the training data, in place of steps; 0 where {@code steps} counts
+ * @param accumulationSteps batches whose gradients make one step
+ * @param evalOnly measure the validation loss and stop
+ * @param freeze patterns of Hugging Face tensor names that stay as they are
+ * @param blockSteps steps for which one block is trained at a time; 0 trains all at once
+ * @param loss what is optimized beside plain cross entropy
+ * @param dropout which share of values is zeroed while training
+ * @param optimizer the rule of a step
+ * @param decay which part of the weight decay embeddings and norms get
  */
 public record TrainConfig(
     int steps,
@@ -52,7 +62,16 @@ public record TrainConfig(
     long validationSequences,
     String engine,
     int threads,
-    Cuda cuda)
+    Cuda cuda,
+    double epochs,
+    int accumulationSteps,
+    boolean evalOnly,
+    List<String> freeze,
+    int blockSteps,
+    Loss loss,
+    Dropout dropout,
+    Optimizer optimizer,
+    Decay decay)
     implements Serializable {
 
   /**
@@ -70,7 +89,71 @@ public record TrainConfig(
     }
   }
 
+  /**
+   * What is optimized beside plain cross entropy.
+   *
+   * @param zLoss coefficient of the squared logarithm of softmax's denominator
+   * @param labelSmoothing share of the target that is spread over the whole vocabulary
+   */
+  public record Loss(double zLoss, double labelSmoothing) implements Serializable {
+    public static final Loss DEFAULT = new Loss(0, 0);
+
+    public Loss {
+      atLeast("loss.z-loss", zLoss, 0);
+      below("loss.label-smoothing", labelSmoothing);
+    }
+  }
+
+  /**
+   * Which share of values is zeroed while training, the others scaled up to the same mean.
+   *
+   * @param embedding of the token embeddings
+   * @param residual of what attention and feed-forward add to the residual stream
+   */
+  public record Dropout(double embedding, double residual) implements Serializable {
+    public static final Dropout DEFAULT = new Dropout(0, 0);
+
+    public Dropout {
+      below("dropout.embedding", embedding);
+      below("dropout.residual", residual);
+    }
+  }
+
+  /**
+   * The rule of a step.
+   *
+   * @param kind {@code adamw}, {@code lion} or {@code sgd}
+   * @param momentum of sgd; 0 for none
+   */
+  public record Optimizer(String kind, double momentum) implements Serializable {
+    public static final Optimizer DEFAULT = new Optimizer("adamw", 0.9);
+
+    public Optimizer {
+      choice("optimizer.kind", kind, "adamw", "lion", "sgd");
+      below("optimizer.momentum", momentum);
+    }
+  }
+
+  /**
+   * Which part of the weight decay a group of tensors gets; other matrices get all of it.
+   *
+   * @param embeddings the token embedding, which is the output matrix too where they are tied
+   * @param norms the gains of norms
+   */
+  public record Decay(double embeddings, double norms) implements Serializable {
+    public static final Decay DEFAULT = new Decay(1, 0);
+
+    public Decay {
+      atLeast("decay.embeddings", embeddings, 0);
+      atLeast("decay.norms", norms, 0);
+    }
+  }
+
   public TrainConfig {
+    freeze = List.copyOf(freeze);
+    atLeast("epochs", epochs, 0);
+    atLeast("accumulation-steps", accumulationSteps, 1);
+    atLeast("block-steps", blockSteps, 0);
     atLeast("steps", steps, 1);
     atLeast("workers", workers, 1);
     atLeast("batch-sequences", batchSequences, 1);
@@ -145,7 +228,7 @@ public record TrainConfig(
   }
 
   private static void choice(String key, String value, String... choices) {
-    if (!java.util.List.of(choices).contains(value)) {
+    if (!List.of(choices).contains(value)) {
       throw new IllegalArgumentException(
           "train." + key + ": got " + value + ", wanted one of " + String.join(", ", choices));
     }

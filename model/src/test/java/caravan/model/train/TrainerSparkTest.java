@@ -187,29 +187,23 @@ class TrainerSparkTest {
   @Test
   void aLossThatIsNoNumberStopsTheTraining(@TempDir Path output) {
     TrainConfig wild =
-        new TrainConfig(
-            20,
-            1,
-            4,
-            12,
-            2,
-            1e30,
-            0,
-            0,
-            "constant",
-            0.1,
-            0.9,
-            0.95,
-            1e-8,
-            0,
-            0,
-            2,
-            1,
-            2,
-            0,
-            "cpu",
-            1,
-            TrainConfig.Cuda.DEFAULT);
+        TrainConfigs.with(
+            config(20, 1, 2),
+            Map.of(
+                "learningRate",
+                1e30,
+                "minLearningRate",
+                0.0,
+                "warmupSteps",
+                0,
+                "clipNorm",
+                0.0,
+                "weightDecay",
+                0.0,
+                "schedule",
+                "constant",
+                "checkpointSteps",
+                2));
     assertThatThrownBy(() -> new Trainer(spark, setup(output, wild)).run(() -> false, m -> {}))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("training loss is NaN at step")
@@ -239,29 +233,9 @@ class TrainerSparkTest {
   }
 
   private static TrainConfig config(int steps, int workers, int averagingSteps) {
-    return new TrainConfig(
-        steps,
-        workers,
-        4,
-        12,
-        averagingSteps,
-        0.02,
-        0.002,
-        4,
-        "cosine",
-        0.1,
-        0.9,
-        0.95,
-        1e-8,
-        0.1,
-        1,
-        6,
-        2,
-        100,
-        0,
-        "cpu",
-        1,
-        TrainConfig.Cuda.DEFAULT);
+    return TrainConfigs.with(
+        TrainConfigs.SMALL,
+        Map.of("steps", steps, "workers", workers, "averagingSteps", averagingSteps));
   }
 
   private static Trainer.Setup setup(Path output, TrainConfig config) {
