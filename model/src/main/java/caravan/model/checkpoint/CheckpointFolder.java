@@ -277,7 +277,13 @@ final class CheckpointFolder {
     }
   }
 
-  private Map<String, Object> state() {
+  /** Shape of the model. */
+  LlamaConfig config() {
+    return HuggingFaceConfig.config(directory.bytes(CONFIG), directory.path(CONFIG));
+  }
+
+  /** Content of state.json. */
+  Map<String, Object> state() {
     try {
       return JSON.readValue(directory.bytes(STATE), new TypeReference<>() {});
     } catch (IOException e) {

@@ -1,10 +1,12 @@
 package caravan.model.checkpoint;
 
+import caravan.model.LlamaConfig;
 import caravan.model.checkpoint.CheckpointFolder.Part;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
@@ -22,12 +24,48 @@ import org.slf4j.LoggerFactory;
  */
 public final class CheckpointStore {
 
-  /**
-   * A checkpoint that was found.
-   *
-   * @param skipped newer checkpoints passed over, and what is wrong with each
-   */
-  public record Found(long step, String path, Checkpoint checkpoint, List<String> skipped) {}
+  /** A whole checkpoint that was found; its vectors are read when they are asked for. */
+  public static final class Found {
+    private final long step;
+    private final CheckpointFolder folder;
+    private final Part part;
+    private final List<String> skipped;
+
+    private Found(long step, CheckpointFolder folder, Part part, List<String> skipped) {
+      this.step = step;
+      this.folder = folder;
+      this.part = part;
+      this.skipped = List.copyOf(skipped);
+    }
+
+    public long step() {
+      return step;
+    }
+
+    public String path() {
+      return folder.path();
+    }
+
+    /** Newer checkpoints passed over, and what is wrong with each. */
+    public List<String> skipped() {
+      return skipped;
+    }
+
+    /** Shape of its model. */
+    public LlamaConfig model() {
+      return folder.config();
+    }
+
+    /** Content of its state.json. */
+    public Map<String, Object> state() {
+      return folder.state();
+    }
+
+    /** Reads all of it into memory; the caller closes it. */
+    public Checkpoint checkpoint() {
+      return folder.read(part);
+    }
+  }
 
   private static final Logger log = LoggerFactory.getLogger(CheckpointStore.class);
   private static final String CHECKPOINTS = "checkpoints";
@@ -100,7 +138,7 @@ public final class CheckpointStore {
   }
 
   /**
-   * Loads the newest undamaged checkpoint with its optimizer state. Damaged ones are passed over
+   * Finds the newest undamaged checkpoint with its optimizer state. Damaged ones are passed over
    * with a warning and named in the result.
    *
    * @return empty when no training has been saved here
@@ -117,7 +155,7 @@ public final class CheckpointStore {
       CheckpointFolder folder = folder(step);
       Optional<String> damage = folder.damage(part);
       if (damage.isEmpty()) {
-        return Optional.of(new Found(step, folder.path(), folder.read(part), List.copyOf(skipped)));
+        return Optional.of(new Found(step, folder, part, skipped));
       }
       log.warn("damaged checkpoint passed over: {}", damage.get());
       skipped.add(damage.get());

@@ -2,11 +2,8 @@ package caravan.model.train;
 
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
-import caravan.model.checkpoint.AdamMoments;
-import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.SpecialTokens;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,8 +16,6 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.deeplearning4j.spark.impl.graph.SparkComputationGraph;
-import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 
 /**
@@ -73,15 +68,11 @@ public final class Trainer {
   private final TrainConfig config;
   private final SequenceOrder order;
   private final CheckpointStore store;
+  private final CheckpointWriter checkpoints;
   private final Optional<Validator> validator;
   private final MetricsLog metrics;
-  private final SparkComputationGraph graph;
-  private final AveragingMaster master;
-  private int step;
-  private int round;
-  private long tokens;
-  private double validationLoss = Double.NaN;
-  private double bestLoss = Double.POSITIVE_INFINITY;
+  private final TrainedModel model;
+  private TrainingState state = TrainingState.START;
 
   /**
    * Prepares the model: from the newest checkpoint, the base, or random weights.
@@ -94,9 +85,23 @@ public final class Trainer {
     this.setup = setup;
     config = setup.config();
     order = new SequenceOrder(setup.data().size(), setup.seed());
-    store = new CheckpointStore(setup.output(), spark.hadoopConfiguration());
     validator = setup.validation().map(source -> new Validator(spark, config, source));
-    ComputationGraph initial =
+    store = new CheckpointStore(setup.output(), spark.hadoopConfiguration());
+    TrainingIdentity identity = TrainingIdentity.of(setup);
+    checkpoints = new CheckpointWriter(store, config, identity);
+    model = new DriverModel(spark, setup, initial(setup));
+    if (setup.resume()) {
+      store.latest().ifPresent(found -> restore(found, identity));
+    } else {
+      store.clear();
+    }
+    metrics = new MetricsLog(setup.output(), spark.hadoopConfiguration(), state.step());
+  }
+
+  /** The graph of a training's first step: with random weights or the base's. */
+  private static ComputationGraph initial(Setup setup) {
+    TrainConfig config = setup.config();
+    ComputationGraph graph =
         LlamaGraph.create(
             setup.model(),
             config.adamW(),
@@ -104,21 +109,23 @@ public final class Trainer {
             setup.seed(),
             config.engineName(),
             config.threads());
-    checkLimits(initial.numParams());
-    setup.base().ifPresent(base -> copy(base, pointer(initial.params()), initial.numParams()));
-    if (setup.resume()) {
-      store.latest().ifPresent(found -> restore(found, initial));
-    } else {
-      store.clear();
-    }
-    master = new AveragingMaster(config.workers(), config.batchSequences(), setup.seed());
-    graph = new SparkComputationGraph(spark, initial, master);
-    metrics = new MetricsLog(setup.output(), spark.hadoopConfiguration(), step);
+    FloatPointer parameters = new FloatPointer(graph.params().data().addressPointer());
+    setup
+        .base()
+        .ifPresent(base -> Pointer.memcpy(parameters, base, graph.numParams() * Float.BYTES));
+    return graph;
+  }
+
+  private void restore(CheckpointStore.Found found, TrainingIdentity identity) {
+    Map<String, Object> fields = found.state();
+    identity.require(found.model(), fields, found.path());
+    state = TrainingState.of(fields, found.path());
+    model.restore(found, state.step());
   }
 
   /** Steps done when training began: 0, or the checkpoint's. */
   public int step() {
-    return step;
+    return state.step();
   }
 
   /**
@@ -129,58 +136,55 @@ public final class Trainer {
    * @throws IllegalStateException when the loss is no longer finite
    */
   public Outcome run(BooleanSupplier stop, Consumer<Metrics> progress) {
-    try {
+    try (model) {
       if (metrics.lines().isEmpty()) {
         metrics.add(new Metrics(0, 0, now(), null, null, null, null, null));
         validate();
         progress.accept(last());
       }
-      for (boolean stopping = false; step < config.steps() && !stopping; progress.accept(last())) {
-        int before = step;
-        train(Math.min(config.averagingSteps(), config.steps() - step));
+      for (boolean stopping = false; !finished() && !stopping; progress.accept(last())) {
+        TrainingState before = state;
+        train(Math.min(config.averagingSteps(), config.steps() - state.step()));
         stopping = stop.getAsBoolean();
-        boolean ending = step == config.steps() || stopping;
-        if (ending || due(before, config.validationSteps())) {
+        boolean ending = finished() || stopping;
+        if (ending || state.passed(config.validationSteps(), before)) {
           validate();
         }
-        if (ending || due(before, config.checkpointSteps())) {
+        if (ending || checkpoints.due(before, state)) {
           save();
         }
       }
-      return new Outcome(step >= config.steps(), step, store.path(step), validationLoss);
-    } finally {
-      WorkerGraphs.release();
+      return new Outcome(
+          finished(), state.step(), store.path(state.step()), state.validationLoss());
     }
   }
 
-  private boolean due(int before, int every) {
-    return before / every != step / every;
+  private boolean finished() {
+    return state.step() >= config.steps();
   }
 
   /** One round of at most {@code steps} steps. */
   private void train(int steps) {
     long start = System.nanoTime();
-    AveragingMaster.Round done = master.round(graph, data(steps));
+    AveragingMaster.Round done = model.round(data(steps));
     double seconds = (System.nanoTime() - start) / 1e9;
-    round++;
+    int first = state.step();
+    state = state.after(done, steps * config.stepSequences());
     for (int i = 0; i < done.steps(); i++) {
-      double rate = config.adamW().getLearningRate(step, 0);
-      step++;
       if (!Double.isFinite(done.losses()[i])) {
-        throw diverged(done.losses()[i]);
+        throw diverged(done.losses()[i], first + i + 1);
       }
       metrics.add(
           new Metrics(
-              step,
-              round,
+              first + i + 1,
+              state.round(),
               now(),
               done.losses()[i],
-              rate,
+              config.adamW().getLearningRate(first + i, 0),
               done.gradientNorms()[i],
               done.targetTokens() / seconds,
               null));
     }
-    tokens += done.targetTokens();
     metrics.flush();
   }
 
@@ -189,7 +193,7 @@ public final class Trainer {
    * runs.
    */
   private JavaRDD<MultiDataSet> data(int steps) {
-    long first = step * config.stepSequences();
+    long first = state.position();
     SequenceSource source = setup.data();
     SequenceOrder sequences = order;
     int batch = config.batchSequences();
@@ -206,119 +210,21 @@ public final class Trainer {
 
   private void validate() {
     if (validator.isPresent()) {
-      validationLoss = validator.get().loss(graph.getNetwork());
-      metrics.validated(validationLoss);
+      try (TrainedModel.Shared shared = model.share()) {
+        state = state.validated(validator.get().loss(shared));
+      }
+      metrics.validated(state.validationLoss());
     }
     metrics.flush();
   }
 
   private void save() {
-    ComputationGraph net = graph.getNetwork();
-    long length = net.numParams();
-    FloatPointer moments = pointer(net.getUpdater().getStateViewArray());
-    Checkpoint checkpoint =
-        new Checkpoint(
-            setup.model(),
-            setup.specialTokens(),
-            pointer(net.params()),
-            Optional.of(new AdamMoments(moments, moments.getPointer(length))),
-            Optional.empty(),
-            state(),
-            setup.tokenizerFiles());
-    store.save(step, checkpoint);
-    if (validator.isPresent() && validationLoss < bestLoss) {
-      bestLoss = validationLoss;
-      store.markBest(step);
-    }
-    store.prune(config.keepLast());
+    boolean best = state.validationLoss() < state.bestLoss();
+    state = best ? state.best() : state;
+    checkpoints.save(model, state, best);
   }
 
-  private Map<String, Object> state() {
-    Map<String, Object> state = new LinkedHashMap<>(identity());
-    state.put("step", step);
-    state.put("round", round);
-    state.put("tokens", tokens);
-    state.put("position", step * config.stepSequences());
-    state.put("validation_loss", Double.isNaN(validationLoss) ? null : validationLoss);
-    state.put("best_validation_loss", Double.isInfinite(bestLoss) ? null : bestLoss);
-    return state;
-  }
-
-  /** What must be the same for a run to go on. */
-  private Map<String, Object> identity() {
-    Map<String, Object> identity = new LinkedHashMap<>();
-    identity.put("seed", setup.seed());
-    identity.put("data", setup.fingerprint());
-    identity.put("sequences", setup.data().size());
-    identity.put("train.workers", config.workers());
-    identity.put("train.batch-sequences", config.batchSequences());
-    identity.put("train.sequence-length", config.sequenceLength());
-    identity.put("train.averaging-steps", config.averagingSteps());
-    return identity;
-  }
-
-  private void restore(CheckpointStore.Found found, ComputationGraph net) {
-    try (Checkpoint checkpoint = found.checkpoint()) {
-      checkSame("model", setup.model(), checkpoint.config(), found.path());
-      Map<String, Object> state = checkpoint.state();
-      identity().forEach((key, value) -> checkSame(key, value, state.get(key), found.path()));
-      AdamMoments moments =
-          checkpoint
-              .moments()
-              .orElseThrow(
-                  () -> new IllegalArgumentException(found.path() + ": no optimizer state"));
-      long length = net.numParams();
-      copy(checkpoint.parameters(), pointer(net.params()), length);
-      FloatPointer view = pointer(net.getUpdater().getStateViewArray());
-      copy(moments.first(), view, length);
-      copy(moments.second(), view.getPointer(length), length);
-      step = ((Number) state.get("step")).intValue();
-      round = ((Number) state.get("round")).intValue();
-      tokens = ((Number) state.get("tokens")).longValue();
-      validationLoss = number(state.get("validation_loss"), Double.NaN);
-      bestLoss = number(state.get("best_validation_loss"), Double.POSITIVE_INFINITY);
-      net.getConfiguration().setIterationCount(step);
-    }
-  }
-
-  private static double number(Object value, double otherwise) {
-    return value instanceof Number number ? number.doubleValue() : otherwise;
-  }
-
-  private static void checkSame(String key, Object wanted, Object got, String path) {
-    if (!String.valueOf(wanted).equals(String.valueOf(got))) {
-      throw new IllegalArgumentException(
-          "cannot resume from "
-              + path
-              + ": it was trained with "
-              + key
-              + " = "
-              + got
-              + ", this run has "
-              + wanted
-              + "; use the same, another output, or resume=never to start over");
-    }
-  }
-
-  private void checkLimits(long parameters) {
-    long limit = spark.getConf().getSizeAsBytes("spark.driver.maxResultSize", "1g");
-    long needed = config.workers() * parameters * 3 * Float.BYTES;
-    if (limit != 0 && limit < needed) {
-      throw new IllegalArgumentException(
-          "spark.driver.maxResultSize: got "
-              + limit
-              + " bytes, "
-              + config.workers()
-              + " workers with "
-              + parameters
-              + " parameters and two moments each send "
-              + needed
-              + "; set spark.driver.maxResultSize="
-              + 2 * needed);
-    }
-  }
-
-  private IllegalStateException diverged(double loss) {
+  private IllegalStateException diverged(double loss, int step) {
     metrics.flush();
     String good =
         store.steps().isEmpty()
@@ -340,13 +246,5 @@ public final class Trainer {
 
   private static double now() {
     return System.currentTimeMillis() / 1e3;
-  }
-
-  private static FloatPointer pointer(INDArray array) {
-    return new FloatPointer(array.data().addressPointer());
-  }
-
-  private static void copy(FloatPointer from, FloatPointer to, long floats) {
-    Pointer.memcpy(to, from, floats * Float.BYTES);
   }
 }

@@ -9,7 +9,6 @@ import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.broadcast.Broadcast;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 
 /** Mean loss over held-out sequences, each worker scoring its own contiguous part. */
@@ -30,49 +29,35 @@ final class Validator {
   }
 
   /** Mean cross entropy in nats per target token. */
-  double loss(ComputationGraph graph) {
-    Broadcast<GraphState> state = spark.broadcast(GraphState.of(graph));
-    try {
-      String json = graph.getConfiguration().toJson();
-      SequenceSource data = source;
-      int workers = config.workers();
-      int batch = config.batchSequences();
-      long size = sequences;
-      List<Integer> numbers = IntStream.range(0, workers).boxed().collect(Collectors.toList());
-      Sum sum =
-          spark
-              .parallelize(numbers, workers)
-              .map(
-                  w ->
-                      score(
-                          json,
-                          state.value(),
-                          data,
-                          size * w / workers,
-                          size * (w + 1) / workers,
-                          batch))
-              .collect()
-              .stream()
-              .reduce(new Sum(0, 0), Sum::plus);
-      if (sum.tokens == 0) {
-        throw new IllegalStateException("validation: " + size + " sequences hold no target token");
-      }
-      return sum.loss / sum.tokens;
-    } finally {
-      state.destroy();
+  double loss(TrainedModel.Shared model) {
+    SequenceSource data = source;
+    int workers = config.workers();
+    int batch = config.batchSequences();
+    long size = sequences;
+    List<Integer> numbers = IntStream.range(0, workers).boxed().collect(Collectors.toList());
+    Sum sum =
+        spark
+            .parallelize(numbers, workers)
+            .map(w -> score(model, data, size * w / workers, size * (w + 1) / workers, batch))
+            .collect()
+            .stream()
+            .reduce(new Sum(0, 0), Sum::plus);
+    if (sum.tokens == 0) {
+      throw new IllegalStateException("validation: " + size + " sequences hold no target token");
     }
+    return sum.loss / sum.tokens;
   }
 
   private static Sum score(
-      String json, GraphState state, SequenceSource data, long from, long to, int batchSequences) {
-    ComputationGraph graph = WorkerGraphs.take(json);
-    state.into(graph);
+      TrainedModel.Shared model, SequenceSource data, long from, long to, int batchSequences) {
+    ComputationGraph graph = WorkerGraphs.take(model.configurationJson());
+    model.into(graph);
     LlamaOutput output = LlamaGraph.output(graph);
     Sum sum;
     try (LlamaEngine.Kept kept = output.engine().keep(output.parameters())) {
       sum = score(graph, data, from, to, batchSequences);
     }
-    WorkerGraphs.giveBack(json, graph);
+    WorkerGraphs.giveBack(model.configurationJson(), graph);
     return sum;
   }
 

@@ -1,0 +1,51 @@
+package caravan.model.train;
+
+import caravan.model.LlamaConfig;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * What must be the same for a training to go on from a checkpoint: with anything else its curve
+ * would not be the one that was interrupted.
+ *
+ * @param model shape of the model
+ * @param fields of the checkpoint's state.json
+ */
+record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
+  static TrainingIdentity of(Trainer.Setup setup) {
+    TrainConfig config = setup.config();
+    Map<String, Object> fields = new LinkedHashMap<>();
+    fields.put("seed", setup.seed());
+    fields.put("data", setup.fingerprint());
+    fields.put("sequences", setup.data().size());
+    fields.put("train.workers", config.workers());
+    fields.put("train.batch-sequences", config.batchSequences());
+    fields.put("train.sequence-length", config.sequenceLength());
+    fields.put("train.averaging-steps", config.averagingSteps());
+    return new TrainingIdentity(setup.model(), fields);
+  }
+
+  /**
+   * @param path of the checkpoint, for messages
+   * @throws IllegalArgumentException naming the first difference
+   */
+  void require(LlamaConfig checkpointModel, Map<String, Object> state, String path) {
+    same("model", model, checkpointModel, path);
+    fields.forEach((key, value) -> same(key, value, state.get(key), path));
+  }
+
+  private static void same(String key, Object wanted, Object got, String path) {
+    if (!String.valueOf(wanted).equals(String.valueOf(got))) {
+      throw new IllegalArgumentException(
+          "cannot resume from "
+              + path
+              + ": it was trained with "
+              + key
+              + " = "
+              + got
+              + ", this run has "
+              + wanted
+              + "; use the same, another output, or resume=never to start over");
+    }
+  }
+}
