@@ -39,6 +39,14 @@ import java.util.List;
  * @param dropout which share of values is zeroed while training
  * @param optimizer the rule of a step
  * @param decay which part of the weight decay embeddings and norms get
+ * @param exchange where workers' states become one: {@code stock} on the driver, {@code sliced} on
+ *     the executors
+ * @param exchangePrecision of what workers send when the exchange is sliced: {@code fp32}, {@code
+ *     bf16} or {@code fp16}
+ * @param moments what becomes of the optimizer's moments between rounds: {@code average}, {@code
+ *     reset} or {@code local}
+ * @param onWorkerLoss when an executor is lost in a round: {@code recompute} or {@code continue}
+ * @param outer how the workers' mean becomes the next parameters
  */
 public record TrainConfig(
     int steps,
@@ -71,7 +79,12 @@ public record TrainConfig(
     Loss loss,
     Dropout dropout,
     Optimizer optimizer,
-    Decay decay)
+    Decay decay,
+    String exchange,
+    String exchangePrecision,
+    String moments,
+    String onWorkerLoss,
+    Outer outer)
     implements Serializable {
 
   /**
@@ -149,6 +162,23 @@ public record TrainConfig(
     }
   }
 
+  /**
+   * The outer optimizer, which takes one step per round.
+   *
+   * @param kind {@code average} or {@code nesterov}
+   * @param learningRate of {@code nesterov}
+   * @param momentum of {@code nesterov}
+   */
+  public record Outer(String kind, double learningRate, double momentum) implements Serializable {
+    public static final Outer DEFAULT = new Outer("average", 0.7, 0.9);
+
+    public Outer {
+      choice("outer.kind", kind, "average", "nesterov");
+      atLeast("outer.learning-rate", learningRate, 0);
+      below("outer.momentum", momentum);
+    }
+  }
+
   public TrainConfig {
     freeze = List.copyOf(freeze);
     atLeast("epochs", epochs, 0);
@@ -177,6 +207,10 @@ public record TrainConfig(
       throw new IllegalArgumentException(
           "train.decay-fraction: got " + decayFraction + ", wanted a number in (0, 1]");
     }
+    choice("exchange", exchange, "stock", "sliced");
+    choice("exchange-precision", exchangePrecision, "fp32", "bf16", "fp16");
+    choice("moments", moments, "average", "reset", "local");
+    choice("on-worker-loss", onWorkerLoss, "recompute", "continue");
     choice("engine", engine, Engines.CPU, Engines.ND4J, Engines.CUDA);
     if (minLearningRate > learningRate) {
       throw new IllegalArgumentException(

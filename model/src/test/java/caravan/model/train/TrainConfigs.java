@@ -41,7 +41,12 @@ final class TrainConfigs {
           TrainConfig.Loss.DEFAULT,
           TrainConfig.Dropout.DEFAULT,
           TrainConfig.Optimizer.DEFAULT,
-          TrainConfig.Decay.DEFAULT);
+          TrainConfig.Decay.DEFAULT,
+          "stock",
+          "fp32",
+          "average",
+          "recompute",
+          TrainConfig.Outer.DEFAULT);
 
   private TrainConfigs() {}
 
