@@ -19,13 +19,13 @@ import org.nd4j.linalg.learning.GradientUpdater;
  * it there ({@link ResidentTraining}), where the graph's parameters and updater state are stale
  * until {@link #finish}. Both take the same steps and count them in the graph's configuration.
  */
-final class GraphSteps {
+public final class GraphSteps {
   private final ComputationGraph graph;
   private final Optional<AdamW> adam;
   private final Optional<ResidentTraining> resident;
   private final List<Step> steps = new ArrayList<>();
 
-  GraphSteps(ComputationGraph graph) {
+  public GraphSteps(ComputationGraph graph) {
     this.graph = graph;
     this.adam = adam(graph).map(AdamWUpdater::getConfig);
     this.resident = adam.flatMap(config -> open(graph, config));
@@ -56,7 +56,7 @@ final class GraphSteps {
   }
 
   /** One update on a batch. */
-  void take(MultiDataSet batch) {
+  public void take(MultiDataSet batch) {
     INDArray targets = batch.getLabels(0);
     if (resident.isEmpty()) {
       graph.fit(batch);
@@ -76,7 +76,7 @@ final class GraphSteps {
   }
 
   /** Makes the graph what it has become and returns what each step measured. */
-  List<Step> finish() {
+  public List<Step> finish() {
     if (resident.isPresent()) {
       try (ResidentTraining training = resident.get()) {
         steps.addAll(training.steps());

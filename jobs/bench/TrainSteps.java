@@ -1,0 +1,129 @@
+import caravan.model.LlamaConfig;
+import caravan.model.LlamaGraph;
+import caravan.model.train.AdamW;
+import caravan.model.train.GraphSteps;
+import caravan.model.train.Schedule;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.IntBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Collectors;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Training steps on demand: ours in the benchmark train-step. Arguments are KEY=VALUE pairs of the
+ * shape, engine and threads. Each line of standard input asks for something, each line of output
+ * answers: {@code block N} takes N steps on random tokens and prints their seconds; {@code learn
+ * FILE STEPS} trains fresh weights on a file of int32 sequences and prints the loss of each step.
+ */
+class TrainSteps {
+  private static final int DIFFERENT_BATCHES = 16;
+
+  private final Map<String, String> options = new HashMap<>();
+  private final int batch;
+  private final int seq;
+  private final int vocab;
+
+  private TrainSteps(String[] args) {
+    for (String pair : args) {
+      options.put(pair.substring(0, pair.indexOf('=')), pair.substring(pair.indexOf('=') + 1));
+    }
+    batch = number("batch");
+    seq = number("seq");
+    vocab = number("vocab");
+  }
+
+  public static void main(String[] args) throws Exception {
+    new TrainSteps(args).serve();
+  }
+
+  private int number(String key) {
+    return Integer.parseInt(options.get(key));
+  }
+
+  private ComputationGraph graph(Schedule schedule) {
+    LlamaConfig config =
+        new LlamaConfig(
+            number("hidden"),
+            number("inter"),
+            number("layers"),
+            number("heads"),
+            number("kv"),
+            number("dim"),
+            vocab,
+            seq,
+            10_000,
+            1e-5,
+            true);
+    AdamW adam = new AdamW(schedule, 0.9, 0.95, 1e-8, 1);
+    return LlamaGraph.create(config, adam, 0.1, 1, options.get("engine"), number("threads"));
+  }
+
+  private void serve() throws Exception {
+    ComputationGraph graph = graph(new Schedule(Schedule.Kind.CONSTANT, 3e-4, 0, 0, 1, 0));
+    MultiDataSet[] batches = new MultiDataSet[DIFFERENT_BATCHES];
+    Random random = new Random(2);
+    for (int i = 0; i < batches.length; i++) {
+      batches[i] = dataSet(random.ints((long) batch * (seq + 1), 0, vocab).toArray());
+    }
+    System.out.println("ready");
+    BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
+    int at = 0;
+    for (String line = in.readLine(); line != null; line = in.readLine()) {
+      String[] words = line.split(" ");
+      if (words[0].equals("learn")) {
+        System.out.println(learn(Path.of(words[1]), Integer.parseInt(words[2])));
+        continue;
+      }
+      if (words[0].equals("peak")) {
+        System.out.println(0);
+        continue;
+      }
+      long start = System.nanoTime();
+      GraphSteps steps = new GraphSteps(graph);
+      for (int i = Integer.parseInt(words[1]); i > 0; i--) {
+        steps.take(batches[at++ % batches.length]);
+      }
+      steps.finish();
+      System.out.println((System.nanoTime() - start) / 1e9);
+    }
+  }
+
+  private String learn(Path file, int steps) throws Exception {
+    Schedule schedule = new Schedule(Schedule.Kind.COSINE, 1e-3, 1e-4, steps / 10, steps, 0);
+    GraphSteps training = new GraphSteps(graph(schedule));
+    IntBuffer data =
+        ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
+    int[] sequences = new int[batch * (seq + 1)];
+    for (int step = 0; step < steps; step++) {
+      data.get(sequences);
+      training.take(dataSet(sequences));
+    }
+    return training.finish().stream()
+        .map(step -> String.valueOf(step.loss()))
+        .collect(Collectors.joining(" "));
+  }
+
+  /** Sequences of seq + 1 tokens: the first seq are read, the last seq predicted. */
+  private MultiDataSet dataSet(int[] sequences) {
+    return new MultiDataSet(columns(sequences, 0), columns(sequences, 1));
+  }
+
+  private INDArray columns(int[] sequences, int first) {
+    float[] tokens = new float[batch * seq];
+    for (int i = 0; i < tokens.length; i++) {
+      tokens[i] = sequences[i / seq * (seq + 1) + first + i % seq];
+    }
+    return Nd4j.createFromArray(tokens).reshape(batch, seq);
+  }
+}
