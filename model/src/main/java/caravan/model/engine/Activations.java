@@ -76,6 +76,14 @@ final class Activations implements AutoCloseable {
   final Buffer dHeadNormed;
   final Buffer dHeadInput;
 
+  /** What dropout zeroes in this pass. */
+  Dropping dropping = Dropping.NONE;
+
+  /** [tokens, hidden] gradients of what the halves of a block add; there under dropout only. */
+  private Buffer dFeedForward;
+
+  private Buffer dAttention;
+
   /**
    * @param training whether there will be a backward pass
    * @param maxLogits bound on the floats for logits; more target rows are taken in chunks
@@ -104,6 +112,25 @@ final class Activations implements AutoCloseable {
     dQkv = training ? floats(config.qkvDim()) : null;
     dHeadNormed = training ? floats(hidden) : null;
     dHeadInput = training ? floats(hidden) : null;
+  }
+
+  /** Sets what the next pass zeroes. */
+  void drop(Dropping next, LlamaConfig config) {
+    dropping = next;
+    if (next.ofBranches() && dFeedForward == null) {
+      dFeedForward = floats(config.hiddenSize());
+      dAttention = floats(config.hiddenSize());
+    }
+  }
+
+  /** Gradient of what the feed-forward half adds: that of the stream, unless some is zeroed. */
+  Buffer dFeedForward() {
+    return dropping.ofBranches() ? dFeedForward : dOutput;
+  }
+
+  /** Likewise of what the attention half adds. */
+  Buffer dAttention() {
+    return dropping.ofBranches() ? dAttention : dMiddle;
   }
 
   private Block block(LlamaConfig config) {

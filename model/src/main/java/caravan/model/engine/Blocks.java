@@ -54,6 +54,7 @@ final class Blocks {
           a.block(0).input().address((long) row * hidden),
           hidden);
     }
+    a.dropping.embeddings(a.block(0).input(), hidden, worker.from(tokens), worker.to(tokens));
   }
 
   /** RMSNorm, the fused projection, and rotary positions for queries and keys. */
@@ -114,15 +115,57 @@ final class Blocks {
     Buffer output = a.outputOf(layer);
     int from = worker.from(batch.ids().length);
     int to = worker.to(batch.ids().length);
-    copyRows(b.input(), b.middle(), from, to);
-    Linear.forward(
-        worker.gemm, b.attended(), weights, w.attentionOutput(), 1f, b.middle(), from, to);
+    addHalf(
+        worker,
+        weights,
+        a,
+        2 * layer,
+        b.attended(),
+        w.attentionOutput(),
+        b.input(),
+        b.middle(),
+        from,
+        to);
     RmsNorm.forward(
         b.middle(), weights.mlpNorm(layer), b.mlpReciprocal(), b.mlpInput(), from, to, epsilon);
     Linear.forward(worker.gemm, b.mlpInput(), weights, w.gateUp(), 0f, b.gateUp(), from, to);
     SwiGlu.forward(b.gateUp(), a.activated, config.intermediateSize(), from, to);
-    copyRows(b.middle(), output, from, to);
-    Linear.forward(worker.gemm, a.activated, weights, w.down(), 1f, output, from, to);
+    addHalf(worker, weights, a, 2 * layer + 1, a.activated, w.down(), b.middle(), output, from, to);
+  }
+
+  /** Rows [from, to) of sum = stream + dropout(x Wᵀ). */
+  private void addHalf(
+      Worker worker,
+      Weights weights,
+      Activations a,
+      int half,
+      Buffer x,
+      Tensor w,
+      Buffer stream,
+      Buffer sum,
+      int from,
+      int to) {
+    if (!a.dropping.ofBranches()) {
+      copyRows(stream, sum, from, to);
+      Linear.forward(worker.gemm, x, weights, w, 1f, sum, from, to);
+      return;
+    }
+    int hidden = config.hiddenSize();
+    Linear.forward(worker.gemm, x, weights, w, 0f, sum, from, to);
+    a.dropping.branch(half, sum, hidden, from, to);
+    for (int row = from; row < to; row++) {
+      worker.gemm.add(
+          hidden, stream.address((long) row * hidden), sum.address((long) row * hidden));
+    }
+  }
+
+  /** Gradient of what a half added, in {@code dHalf}, from that of the stream it was added to. */
+  private void dropGradient(
+      Activations a, int half, Buffer dStream, Buffer dHalf, int from, int to) {
+    if (a.dropping.ofBranches()) {
+      copyRows(dStream, dHalf, from, to);
+      a.dropping.branch(half, dHalf, config.hiddenSize(), from, to);
+    }
   }
 
   /** Takes {@code a.dOutput} down to the embedding and writes every gradient but the head's. */
@@ -133,14 +176,16 @@ final class Blocks {
       ParameterLayout.Block w = layout.block(layer);
       feedForwardGradient(worker, weights, a, tokens, layer);
       worker.barrier();
-      Linear.weightGradient(worker, a.dOutput, a.activated, gradient, w.down(), tokens);
+      Linear.weightGradient(worker, a.dFeedForward(), a.activated, gradient, w.down(), tokens);
       Linear.weightGradient(worker, a.dGateUp, b.mlpInput(), gradient, w.gateUp(), tokens);
-      Linear.weightGradient(worker, a.dMiddle, b.attended(), gradient, w.attentionOutput(), tokens);
+      Linear.weightGradient(
+          worker, a.dAttention(), b.attended(), gradient, w.attentionOutput(), tokens);
       attendGradient(worker, a, batch, layer);
       worker.barrier();
       qkvGradient(worker, weights, a, tokens, layer);
       Linear.weightGradient(worker, a.dQkv, b.attentionInput(), gradient, w.qkv(), tokens);
     }
+    a.dropping.embeddings(a.dOutput, config.hiddenSize(), worker.from(tokens), worker.to(tokens));
     worker.barrier();
     embeddingGradient(worker, gradient, a, batch);
   }
@@ -152,7 +197,8 @@ final class Blocks {
     ParameterLayout.Block w = layout.block(layer);
     int from = worker.from(tokens);
     int to = worker.to(tokens);
-    Linear.inputGradient(worker.gemm, a.dOutput, weights, w.down(), a.activated, from, to);
+    dropGradient(a, 2 * layer + 1, a.dOutput, a.dFeedForward(), from, to);
+    Linear.inputGradient(worker.gemm, a.dFeedForward(), weights, w.down(), a.activated, from, to);
     SwiGlu.backward(b.gateUp(), a.activated, a.dGateUp, config.intermediateSize(), from, to);
     Linear.inputGradient(worker.gemm, a.dGateUp, weights, w.gateUp(), a.dNormed, from, to);
     RmsNorm.backward(
@@ -166,8 +212,9 @@ final class Blocks {
         a.dMiddle,
         from,
         to);
+    dropGradient(a, 2 * layer, a.dMiddle, a.dAttention(), from, to);
     Linear.inputGradient(
-        worker.gemm, a.dMiddle, weights, w.attentionOutput(), a.dAttended, from, to);
+        worker.gemm, a.dAttention(), weights, w.attentionOutput(), a.dAttended, from, to);
   }
 
   /** dAttended → dQkv, by sequence and key/value head; queries and keys turned back. */

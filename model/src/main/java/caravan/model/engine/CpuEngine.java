@@ -60,7 +60,8 @@ public final class CpuEngine implements LlamaEngine {
   }
 
   @Override
-  public double lossAndGradient(FloatPointer parameters, FloatPointer gradient, TokenBatch batch) {
+  public TrainingPass.Loss lossAndGradient(
+      FloatPointer parameters, FloatPointer gradient, TokenBatch batch, TrainingPass pass) {
     prepare(parameters, batch);
     if (gradients == null || !gradients.isAt(gradient)) {
       gradients = new Weights(layout, gradient);
@@ -68,22 +69,28 @@ public final class CpuEngine implements LlamaEngine {
     Activations a = training(batch.ids().length);
     int targets = a.collectTargets(batch);
     if (targets == 0) {
-      Buffer.zero(Weights.addressOf(gradient), layout.length());
-      return 0;
+      if (!pass.adds()) {
+        Buffer.zero(Weights.addressOf(gradient), layout.length());
+      }
+      return TrainingPass.Loss.ZERO;
     }
+    gradients.beta = pass.adds() ? 1 : 0;
+    a.drop(Dropping.of(pass, batch), config);
     team.run(
         member -> {
           Worker worker = workers[member];
           blocks.forward(worker, weights, a, batch);
-          head.lossAndGradient(worker, weights, gradients, a, batch, targets);
+          head.lossAndGradient(worker, weights, gradients, a, batch, targets, pass);
           blocks.backward(worker, weights, gradients, a, batch);
         });
     sumGainGradients();
     double loss = 0;
+    double penalty = 0;
     for (Worker worker : workers) {
       loss += worker.loss;
+      penalty += worker.penalty;
     }
-    return loss / targets;
+    return new TrainingPass.Loss((loss + penalty) / pass.targets(), loss / pass.targets());
   }
 
   @Override
@@ -165,7 +172,7 @@ public final class CpuEngine implements LlamaEngine {
 
   private void sumGainGradient(Buffer gain, int at) {
     for (int j = 0; j < gain.length(); j++) {
-      float sum = 0;
+      float sum = gradients.beta == 0 ? 0 : gain.get(j);
       for (Worker worker : workers) {
         sum += worker.gainGradients.get(at + j);
       }

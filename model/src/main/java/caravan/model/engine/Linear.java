@@ -54,7 +54,7 @@ final class Linear {
         w.rows(),
         x.address(0),
         w.cols(),
-        0f,
+        gradient.beta,
         gradient.row(w, from),
         w.cols());
   }

@@ -23,7 +23,20 @@ public interface LlamaEngine extends AutoCloseable {
    * @throws IllegalArgumentException when an id is outside the vocabulary or the sequence longer
    *     than the context
    */
-  double lossAndGradient(FloatPointer parameters, FloatPointer gradient, TokenBatch batch);
+  default double lossAndGradient(FloatPointer parameters, FloatPointer gradient, TokenBatch batch) {
+    TrainingPass plain = TrainingPass.whole(Objective.PLAIN, 0, batch);
+    return lossAndGradient(parameters, gradient, batch, plain).crossEntropy();
+  }
+
+  /**
+   * Forward and backward of a pass that may be a part of a step and may optimize more than cross
+   * entropy.
+   *
+   * @param gradient [layout.length()] overwritten with the gradient of the returned objective, or
+   *     added to
+   */
+  TrainingPass.Loss lossAndGradient(
+      FloatPointer parameters, FloatPointer gradient, TokenBatch batch, TrainingPass pass);
 
   /** Scores of every target: what evaluation and validation need of a forward pass. */
   TokenScores score(FloatPointer parameters, TokenBatch batch);

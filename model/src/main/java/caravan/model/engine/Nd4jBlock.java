@@ -33,6 +33,11 @@ final class Nd4jBlock {
   /** [seq, seq] 0 where a query may look, −∞ above the diagonal. */
   private final INDArray mask;
 
+  /** [tokens, hidden] what dropout multiplies the two halves' contributions by, or 1. */
+  private INDArray attentionKept;
+
+  private INDArray feedForwardKept;
+
   private INDArray a;
   private INDArray qkv;
   private INDArray[] probabilities;
@@ -70,6 +75,14 @@ final class Nd4jBlock {
       }
     }
     mask = Nd4j.createFromArray(hidden).castTo(parameters.dataType());
+    INDArray all = Nd4j.scalar(parameters.dataType(), 1);
+    keep(all, all);
+  }
+
+  /** What the next passes multiply the contributions of attention and feed-forward by. */
+  void keep(INDArray attention, INDArray feedForward) {
+    attentionKept = attention;
+    feedForwardKept = feedForward;
   }
 
   /** [tokens, hidden] → [tokens, hidden]. */
@@ -91,17 +104,18 @@ final class Nd4jBlock {
       slice(attended, sequence, query)
           .assign(probabilities[i].mmul(slice(qkv, sequence, value(query))));
     }
-    INDArray middle = x.add(attended.mmul(wOut.transpose()));
+    INDArray middle = x.add(attended.mmul(wOut.transpose()).mul(attentionKept));
     h = mlpNorm.forward(middle);
     gateUp = h.mmul(wGateUp.transpose());
     activated = silu(gate(gateUp)).muli(up(gateUp));
-    return middle.add(activated.mmul(wDown.transpose()));
+    return middle.add(activated.mmul(wDown.transpose()).mul(feedForwardKept));
   }
 
   /** dOutput [tokens, hidden] → dInput; adds this block's gradients to the flat one. */
   INDArray backward(INDArray dOutput, INDArray gradient) {
-    INDArray dActivated = dOutput.mmul(wDown);
-    tensor(gradient, layout.down()).addi(dOutput.transpose().mmul(activated));
+    INDArray dDown = dOutput.mul(feedForwardKept);
+    INDArray dActivated = dDown.mmul(wDown);
+    tensor(gradient, layout.down()).addi(dDown.transpose().mmul(activated));
     INDArray dGateUp = Nd4j.create(gateUp.dataType(), gateUp.shape());
     up(dGateUp).assign(dActivated.mul(silu(gate(gateUp))));
     gate(dGateUp).assign(dActivated.mul(up(gateUp)).muli(siluSlope(gate(gateUp))));
@@ -109,8 +123,9 @@ final class Nd4jBlock {
     INDArray dMiddle =
         mlpNorm.backward(dGateUp.mmul(wGateUp), tensor(gradient, layout.mlpNorm())).addi(dOutput);
 
-    tensor(gradient, layout.attentionOutput()).addi(dMiddle.transpose().mmul(attended));
-    INDArray dQkv = attentionGradient(dMiddle.mmul(wOut));
+    INDArray dOut = dMiddle.mul(attentionKept);
+    tensor(gradient, layout.attentionOutput()).addi(dOut.transpose().mmul(attended));
+    INDArray dQkv = attentionGradient(dOut.mmul(wOut));
     tensor(gradient, layout.qkv()).addi(dQkv.transpose().mmul(a));
     return attentionNorm
         .backward(dQkv.mmul(wQkv), tensor(gradient, layout.attentionNorm()))

@@ -49,34 +49,44 @@ public final class Nd4jEngine implements LlamaEngine {
    * @return mean cross entropy in nats over the batch's targets; 0 with a zero gradient without any
    */
   public double lossAndGradient(INDArray parameters, INDArray gradient, TokenBatch batch) {
+    TrainingPass plain = TrainingPass.whole(Objective.PLAIN, 0, batch);
+    return lossAndGradient(parameters, gradient, batch, plain).crossEntropy();
+  }
+
+  /** Forward and backward of what {@link LlamaEngine} calls a pass. */
+  public TrainingPass.Loss lossAndGradient(
+      INDArray parameters, INDArray gradient, TokenBatch batch, TrainingPass pass) {
     batch.requireFits(config);
-    gradient.assign(0);
-    int targets = batch.targetCount();
-    if (targets == 0) {
-      return 0;
+    if (!pass.adds()) {
+      gradient.assign(0);
+    }
+    if (batch.targetCount() == 0) {
+      return TrainingPass.Loss.ZERO;
     }
     Nd4jBlock[] blocks = blocks(parameters, batch.batch(), batch.seq());
-    INDArray x = forward(parameters, batch.ids(), blocks);
+    Dropping dropping = Dropping.of(pass, batch);
+    INDArray kept = kept(batch, dropping::embeddingFactor);
+    for (int layer = 0; layer < blocks.length; layer++) {
+      int half = 2 * layer;
+      blocks[layer].keep(
+          kept(batch, (row, column) -> dropping.branchFactor(half, row, column)),
+          kept(batch, (row, column) -> dropping.branchFactor(half + 1, row, column)));
+    }
+    INDArray x = forward(parameters, batch.ids(), kept, blocks);
     Nd4jNorm norm = new Nd4jNorm(tensor(parameters, layout.finalNorm()), config.normEps());
     INDArray h = norm.forward(x);
     INDArray head = tensor(parameters, layout.head());
-    INDArray logProbabilities = logSoftmax(h.mmul(head.transpose()));
-    double loss = 0;
-    INDArray dLogits = Transforms.exp(logProbabilities).divi(targets);
-    for (int row = 0; row < batch.targets().length; row++) {
-      int target = batch.targets()[row];
-      if (target == TokenBatch.IGNORED) {
-        dLogits.getRow(row).assign(0);
-      } else {
-        loss -= logProbabilities.getDouble(row, target) / targets;
-        dLogits.putScalar(row, target, dLogits.getDouble(row, target) - 1.0 / targets);
-      }
-    }
+    INDArray logits = h.mmul(head.transpose());
+    INDArray logProbabilities = logSoftmax(logits);
+    INDArray dLogits = logProbabilities.ulike();
+    TrainingPass.Loss loss =
+        lossAndGradient(logits, logProbabilities, batch.targets(), pass, dLogits);
     tensor(gradient, layout.head()).addi(dLogits.transpose().mmul(h));
     INDArray dx = norm.backward(dLogits.mmul(head), tensor(gradient, layout.finalNorm()));
     for (int layer = blocks.length - 1; layer >= 0; layer--) {
       dx = blocks[layer].backward(dx, gradient);
     }
+    dx.muli(kept);
     INDArray dEmbedding = tensor(gradient, layout.embedding());
     for (int row = 0; row < batch.ids().length; row++) {
       dEmbedding.getRow(batch.ids()[row]).addi(dx.getRow(row));
@@ -84,9 +94,55 @@ public final class Nd4jEngine implements LlamaEngine {
     return loss;
   }
 
+  /** {@link Objective}'s formula and its gradient, row by row. */
+  private TrainingPass.Loss lossAndGradient(
+      INDArray logits,
+      INDArray logProbabilities,
+      int[] targets,
+      TrainingPass pass,
+      INDArray dLogits) {
+    double smoothing = pass.objective().labelSmoothing();
+    double z = pass.objective().zLoss();
+    TrainingPass.Loss loss = TrainingPass.Loss.ZERO;
+    for (int row = 0; row < targets.length; row++) {
+      INDArray dRow = dLogits.getRow(row);
+      if (targets[row] == TokenBatch.IGNORED) {
+        dRow.assign(0);
+        continue;
+      }
+      INDArray logProbability = logProbabilities.getRow(row);
+      double entropy = -logProbability.getDouble(targets[row]);
+      double logSum = logits.getDouble(row, targets[row]) + entropy;
+      double uniform = -logProbability.meanNumber().doubleValue();
+      double objective = (1 - smoothing) * entropy + smoothing * uniform + z * logSum * logSum;
+      loss = loss.plus(new TrainingPass.Loss(objective / pass.targets(), entropy / pass.targets()));
+      dRow.assign(Transforms.exp(logProbability).muli(1 + 2 * z * logSum));
+      dRow.subi(smoothing / config.vocabSize());
+      dRow.putScalar(targets[row], dRow.getDouble(targets[row]) - (1 - smoothing));
+      dRow.divi(pass.targets());
+    }
+    return loss;
+  }
+
+  /** What dropout multiplies a batch's rows [tokens, hidden] by. */
+  private INDArray kept(TokenBatch batch, Factors factors) {
+    double[][] values = new double[batch.ids().length][config.hiddenSize()];
+    for (int row = 0; row < values.length; row++) {
+      for (int column = 0; column < values[row].length; column++) {
+        values[row][column] = factors.of(row, column);
+      }
+    }
+    return Nd4j.createFromArray(values).castTo(type);
+  }
+
+  private interface Factors {
+    double of(int row, int column);
+  }
+
   /** Logits [batch · seq, vocab] of every position. */
   public INDArray logits(INDArray parameters, int[] ids, int batch, int seq) {
-    INDArray x = forward(parameters, ids, blocks(parameters, batch, seq));
+    INDArray all = Nd4j.scalar(type, 1);
+    INDArray x = forward(parameters, ids, all, blocks(parameters, batch, seq));
     Nd4jNorm norm = new Nd4jNorm(tensor(parameters, layout.finalNorm()), config.normEps());
     return norm.forward(x).mmul(tensor(parameters, layout.head()).transpose());
   }
@@ -100,8 +156,8 @@ public final class Nd4jEngine implements LlamaEngine {
   }
 
   /** The residual stream [batch · seq, hidden] after the last block. */
-  private INDArray forward(INDArray parameters, int[] ids, Nd4jBlock[] blocks) {
-    INDArray x = Nd4j.pullRows(tensor(parameters, layout.embedding()), 1, ids);
+  private INDArray forward(INDArray parameters, int[] ids, INDArray kept, Nd4jBlock[] blocks) {
+    INDArray x = Nd4j.pullRows(tensor(parameters, layout.embedding()), 1, ids).mul(kept);
     for (Nd4jBlock block : blocks) {
       x = block.forward(x);
     }
@@ -123,10 +179,12 @@ public final class Nd4jEngine implements LlamaEngine {
   }
 
   @Override
-  public double lossAndGradient(FloatPointer parameters, FloatPointer gradient, TokenBatch batch) {
+  public TrainingPass.Loss lossAndGradient(
+      FloatPointer parameters, FloatPointer gradient, TokenBatch batch, TrainingPass pass) {
     try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-      INDArray flat = Nd4j.createUninitialized(type, layout.length());
-      double loss = lossAndGradient(read(parameters), flat, batch);
+      INDArray flat =
+          pass.adds() ? read(gradient) : Nd4j.createUninitialized(type, layout.length());
+      TrainingPass.Loss loss = lossAndGradient(read(parameters), flat, batch, pass);
       INDArray floats = flat.castTo(DataType.FLOAT);
       Nd4j.getAffinityManager().ensureLocation(floats, Location.HOST);
       Buffer.copy(floats.data().address(), Weights.addressOf(gradient), layout.length());

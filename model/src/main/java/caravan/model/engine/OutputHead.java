@@ -33,8 +33,10 @@ final class OutputHead {
       Weights gradient,
       Activations a,
       TokenBatch batch,
-      int targets) {
+      int targets,
+      TrainingPass pass) {
     worker.loss = 0;
+    worker.penalty = 0;
     Buffer.zero(worker.gainGradients.address(0), worker.gainGradients.length());
     normalize(worker, weights, a, targets);
     for (int start = 0; start < targets; start += a.logitRows) {
@@ -44,9 +46,7 @@ final class OutputHead {
       logits(worker, weights, a, start, from, to);
       for (int row = from; row < to; row++) {
         int target = batch.targets()[a.targetRows[start + row]];
-        worker.loss +=
-            CrossEntropy.lossAndGradient(
-                a.logits, row * a.logitStride, config.vocabSize(), target, 1f / targets);
+        rowGradient(worker, a, row, target, pass);
       }
       inputGradient(worker, weights, a, start, from, to);
       worker.barrier();
@@ -54,8 +54,21 @@ final class OutputHead {
       worker.barrier();
     }
     normGradient(worker, weights, a, batch, targets);
-    if (!config.tiedEmbeddings()) {
+    if (!config.tiedEmbeddings() && !pass.adds()) {
       clearEmbedding(worker, gradient);
+    }
+  }
+
+  private void rowGradient(Worker worker, Activations a, int row, int target, TrainingPass pass) {
+    int at = row * a.logitStride;
+    float weight = 1f / pass.targets();
+    if (pass.objective().penalizes()) {
+      worker.loss -= CrossEntropy.logProbability(a.logits, at, config.vocabSize(), target);
+      worker.penalty +=
+          PenalizedCrossEntropy.penaltyAndGradient(
+              a.logits, at, config.vocabSize(), target, weight, pass.objective());
+    } else {
+      worker.loss += CrossEntropy.lossAndGradient(a.logits, at, config.vocabSize(), target, weight);
     }
   }
 
@@ -156,7 +169,7 @@ final class OutputHead {
         a.logitStride,
         a.headNormed.address((long) start * hidden),
         hidden,
-        start == 0 ? 0f : 1f,
+        start == 0 ? gradient.beta : 1f,
         gradient.row(matrix, from),
         hidden);
   }

@@ -1,6 +1,7 @@
 package caravan.model.engine;
 
 import caravan.model.LlamaConfig;
+import java.util.Arrays;
 
 /**
  * Token ids of {@code batch} sequences of {@code seq} tokens, row after row, and what each position
@@ -27,6 +28,14 @@ public record TokenBatch(int[] ids, int[] targets, int batch, int seq) {
               + targets.length
               + " targets");
     }
+  }
+
+  /** The {@code count} sequences from {@code first} on. */
+  public TokenBatch rows(int first, int count) {
+    int from = first * seq;
+    int to = from + count * seq;
+    return new TokenBatch(
+        Arrays.copyOfRange(ids, from, to), Arrays.copyOfRange(targets, from, to), count, seq);
   }
 
   /** Number of positions that have a target; losses are means over these. */

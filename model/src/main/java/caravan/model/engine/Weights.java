@@ -9,6 +9,9 @@ final class Weights {
   private final ParameterLayout layout;
   private final long address;
 
+  /** Of a gradient: 0 where products overwrite it, 1 where they are added to it. */
+  float beta;
+
   /** Gains of the attention and feed-forward norms, [hidden] each, by layer. */
   private final Buffer[] attentionNorm;
 

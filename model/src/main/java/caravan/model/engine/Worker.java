@@ -17,6 +17,9 @@ final class Worker implements AutoCloseable {
   /** Sum over this worker's targets, in nats. */
   double loss;
 
+  /** What the objective has beyond that. */
+  double penalty;
+
   Worker(int member, Team team, LlamaConfig config) {
     this.member = member;
     this.team = team;

@@ -5,6 +5,7 @@ import caravan.model.ParameterLayout;
 import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.ResidentTraining;
 import caravan.model.engine.TokenBatch;
+import caravan.model.engine.TrainingPass;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.javacpp.DoublePointer;
@@ -31,6 +32,8 @@ public final class CudaEngine implements LlamaEngine {
    *     again: a third more work for a fraction of the memory
    */
   public record Options(int device, Precision precision, boolean recompute) {}
+
+  private static final int COPIED_AT_ONCE = 1 << 16;
 
   private final LlamaConfig config;
   private final Options options;
@@ -90,13 +93,52 @@ public final class CudaEngine implements LlamaEngine {
   }
 
   @Override
-  public double lossAndGradient(FloatPointer host, FloatPointer gradient, TokenBatch batch) {
+  public TrainingPass.Loss lossAndGradient(
+      FloatPointer host, FloatPointer gradient, TokenBatch batch, TrainingPass pass) {
+    requirePlain(pass);
     send(batch);
     upload(host);
     gradients(batch, total);
-    parameters.download(gradient, parameters.gradients());
-    double sum = readTotal();
-    return batch.targetCount() == 0 ? 0 : sum / batch.targetCount();
+    if (batch.targetCount() == pass.targets() && !pass.adds()) {
+      parameters.download(gradient, parameters.gradients());
+    } else {
+      downloadPart(gradient, (float) batch.targetCount() / Math.max(1, pass.targets()), pass);
+    }
+    double mean = readTotal() / Math.max(1, pass.targets());
+    return new TrainingPass.Loss(mean, mean);
+  }
+
+  /** gradient = share · what is on the device (+ gradient). */
+  private void downloadPart(FloatPointer gradient, float share, TrainingPass pass) {
+    try (FloatPointer part = new FloatPointer(layout.length())) {
+      parameters.download(part, parameters.gradients());
+      device.synchronize();
+      float[] sum = new float[COPIED_AT_ONCE];
+      float[] added = new float[COPIED_AT_ONCE];
+      for (long at = 0; at < layout.length(); at += COPIED_AT_ONCE) {
+        int count = (int) Math.min(COPIED_AT_ONCE, layout.length() - at);
+        FloatPointer target = gradient.getPointer(at);
+        part.getPointer(at).get(added, 0, count);
+        if (pass.adds()) {
+          target.get(sum, 0, count);
+        }
+        for (int i = 0; i < count; i++) {
+          sum[i] = (pass.adds() ? sum[i] : 0) + share * added[i];
+        }
+        target.put(sum, 0, count);
+      }
+    }
+  }
+
+  /**
+   * @throws IllegalArgumentException for a pass that this engine does not offer
+   */
+  private static void requirePlain(TrainingPass pass) {
+    if (pass.objective().penalizes() || pass.objective().drops()) {
+      throw new IllegalArgumentException(
+          "train.engine: got cuda with z-loss, label smoothing or dropout, wanted engine=cpu for"
+              + " these");
+    }
   }
 
   /** Forward and backward on what is on the device; the sum of losses goes to {@code sum}. */

@@ -1,0 +1,85 @@
+package caravan.model.engine;
+
+import java.util.Arrays;
+
+/**
+ * The values that dropout zeroes in one pass. They depend on the seed, the step, the sequence's
+ * tokens, the place in the model and the position in the sequence: not on which worker has the
+ * sequence, nor on how a step is cut into batches, so that N workers zero what one would.
+ */
+final class Dropping {
+  static final Dropping NONE = new Dropping(Objective.PLAIN, new long[0], 1);
+
+  private static final int EMBEDDING = 0;
+
+  private final Objective objective;
+  private final long[] sequenceKeys;
+  private final int seq;
+
+  private Dropping(Objective objective, long[] sequenceKeys, int seq) {
+    this.objective = objective;
+    this.sequenceKeys = sequenceKeys;
+    this.seq = seq;
+  }
+
+  static Dropping of(TrainingPass pass, TokenBatch batch) {
+    if (!pass.objective().drops()) {
+      return NONE;
+    }
+    long step = DropoutMask.key(pass.objective().seed(), pass.step());
+    long[] keys = new long[batch.batch()];
+    for (int sequence = 0; sequence < keys.length; sequence++) {
+      int from = sequence * batch.seq();
+      keys[sequence] = step;
+      for (int id : Arrays.copyOfRange(batch.ids(), from, from + batch.seq())) {
+        keys[sequence] = DropoutMask.key(keys[sequence], id);
+      }
+    }
+    return new Dropping(pass.objective(), keys, batch.seq());
+  }
+
+  /** Whether values of the residual branches are zeroed. */
+  boolean ofBranches() {
+    return objective.residualDropout() > 0;
+  }
+
+  /** Zeroes values of the embeddings, or of their gradient, in rows [from, to) of a batch. */
+  void embeddings(Buffer x, int width, int from, int to) {
+    apply(x, width, from, to, EMBEDDING, objective.embeddingDropout());
+  }
+
+  /**
+   * Likewise of what a half of a block adds to the residual stream.
+   *
+   * @param half 2 · layer for attention, 2 · layer + 1 for feed-forward
+   */
+  void branch(int half, Buffer x, int width, int from, int to) {
+    apply(x, width, from, to, EMBEDDING + 1 + half, objective.residualDropout());
+  }
+
+  private void apply(Buffer x, int width, int from, int to, int place, double rate) {
+    if (rate > 0) {
+      for (int row = from; row < to; row++) {
+        DropoutMask.apply(x, row * width, width, rowKey(place, row), rate);
+      }
+    }
+  }
+
+  private long rowKey(int place, int row) {
+    return DropoutMask.key(DropoutMask.key(sequenceKeys[row / seq], place), row % seq);
+  }
+
+  /** What an embedding's value is multiplied by. */
+  float embeddingFactor(int row, int column) {
+    return factor(EMBEDDING, row, column, objective.embeddingDropout());
+  }
+
+  /** What a half's value is multiplied by. */
+  float branchFactor(int half, int row, int column) {
+    return factor(EMBEDDING + 1 + half, row, column, objective.residualDropout());
+  }
+
+  private float factor(int place, int row, int column, double rate) {
+    return rate > 0 ? DropoutMask.factor(rowKey(place, row), column, rate) : 1;
+  }
+}
