@@ -10,11 +10,13 @@ import java.nio.ByteOrder;
 import java.nio.IntBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.bytedeco.dnnl.global.dnnl;
+import org.bytedeco.javacpp.FloatPointer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.MultiDataSet;
@@ -28,6 +30,7 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 class TrainSteps {
   private static final int DIFFERENT_BATCHES = 16;
+  private static final int PEAK_SIZE = 2048;
 
   private final Map<String, String> options = new HashMap<>();
   private final int batch;
@@ -86,7 +89,7 @@ class TrainSteps {
         continue;
       }
       if (words[0].equals("peak")) {
-        System.out.println(0);
+        System.out.println(words[1].equals("32") ? peak() : 0);
         continue;
       }
       long start = System.nanoTime();
@@ -97,6 +100,32 @@ class TrainSteps {
       steps.finish();
       System.out.println((System.nanoTime() - start) / 1e9);
     }
+  }
+
+  /** GFLOP/s of oneDNN's best product of two matrices in fp32, a thread for each share of rows. */
+  private double peak() {
+    FloatPointer a = new FloatPointer((long) PEAK_SIZE * PEAK_SIZE);
+    FloatPointer b = new FloatPointer((long) PEAK_SIZE * PEAK_SIZE);
+    FloatPointer c = new FloatPointer((long) PEAK_SIZE * PEAK_SIZE);
+    int threads = number("threads");
+    long rows = PEAK_SIZE / threads;
+    double best = 0;
+    for (int repeat = 0; repeat < 8; repeat++) {
+      long start = System.nanoTime();
+      IntStream.range(0, threads)
+          .parallel()
+          .forEach(
+              i -> {
+                FloatPointer from = a.getPointer(i * rows * PEAK_SIZE);
+                FloatPointer to = c.getPointer(i * rows * PEAK_SIZE);
+                dnnl.dnnl_sgemm(
+                    (byte) 'N', (byte) 'N', rows, PEAK_SIZE, PEAK_SIZE, 1f, from, PEAK_SIZE, b,
+                    PEAK_SIZE, 0f, to, PEAK_SIZE);
+              });
+      double nanos = System.nanoTime() - start;
+      best = Math.max(best, 2.0 * rows * threads * PEAK_SIZE * PEAK_SIZE / nanos);
+    }
+    return best;
   }
 
   private String learn(Path file, int steps) throws Exception {

@@ -39,7 +39,7 @@ class ModelBordersTest {
           .resideInAnyPackage("org.apache.spark..", "org.deeplearning4j.spark..");
 
   @ArchTest
-  static final ArchRule the_cpu_engine_needs_javacpp_and_openblas_alone =
+  static final ArchRule the_cpu_engine_needs_javacpp_and_its_matrix_libraries_alone =
       classes()
           .that()
           .resideInAPackage("caravan.model.engine")

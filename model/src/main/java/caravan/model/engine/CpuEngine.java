@@ -6,7 +6,8 @@ import org.bytedeco.javacpp.FloatPointer;
 
 /**
  * Forward and backward written by hand for the CPU: element-wise work by the JDK's Vector API,
- * matrix products by OpenBLAS, all on buffers outside the heap. Needs JavaCPP and OpenBLAS alone.
+ * matrix products by oneDNN or OpenBLAS, all on buffers outside the heap. Needs JavaCPP and these
+ * two alone.
  *
  * <p>{@code threads} workers share out the rows of every step and meet at barriers ({@link Blocks},
  * {@link OutputHead}); each calls BLAS single-threaded. The result depends on the number of threads

@@ -7,7 +7,7 @@ import java.util.List;
 
 /** Engines by the names that configurations use. */
 public final class Engines {
-  /** Vector API and OpenBLAS. */
+  /** Vector API and oneDNN. */
   public static final String CPU = "cpu";
 
   /** ND4J operations only: slower, and the oracle of the others. */

@@ -1,10 +1,12 @@
 package caravan.model.engine;
 
+import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.openblas.global.openblas_nolapack;
 
 /**
- * Row-major matrix products by OpenBLAS. Matrices are addresses and row strides ({@code ld}), so a
- * head inside a fused projection is a matrix like any other. One object per thread.
+ * Row-major matrix products by oneDNN, or by OpenBLAS where that cannot be used. Matrices are
+ * addresses and row strides ({@code ld}), so a head inside a fused projection is a matrix like any
+ * other. One object per thread.
  *
  * <p>Every product is {@code C = alpha · A·B + beta · C}; with beta 0 the old C is not read.
  */
@@ -13,9 +15,18 @@ final class Gemm {
   private static final int AS_IS = 111;
   private static final int TRANSPOSED = 112;
 
+  private final boolean oneDnn;
   private final Buffer.Address left = new Buffer.Address();
   private final Buffer.Address right = new Buffer.Address();
   private final Buffer.Address result = new Buffer.Address();
+
+  Gemm() {
+    this(OneDnn.isUsable());
+  }
+
+  Gemm(boolean oneDnn) {
+    this.oneDnn = oneDnn;
+  }
 
   /** C[m, n] = alpha · A[m, k] · B[n, k]ᵀ + beta · C: a projection by weights [out, in]. */
   void timesTransposed(
@@ -105,22 +116,39 @@ final class Gemm {
       float beta,
       long c,
       int ldc) {
-    if (m > 0 && n > 0) {
-      openblas_nolapack.cblas_sgemm(
-          ROW_MAJOR,
-          transA,
-          transB,
-          m,
-          n,
-          k,
-          alpha,
-          left.at(a),
-          lda,
-          right.at(b),
-          ldb,
-          beta,
-          result.at(c),
-          ldc);
+    if (m == 0 || n == 0) {
+      return;
     }
+    left.at(a);
+    right.at(b);
+    result.at(c);
+    if (oneDnn) {
+      int status =
+          dnnl.dnnl_sgemm(
+              letter(transA),
+              letter(transB),
+              m,
+              n,
+              k,
+              alpha,
+              left,
+              lda,
+              right,
+              ldb,
+              beta,
+              result,
+              ldc);
+      if (status != dnnl.dnnl_success) {
+        throw new IllegalStateException(
+            "oneDNN sgemm of " + m + " × " + n + " × " + k + ": got status " + status);
+      }
+    } else {
+      openblas_nolapack.cblas_sgemm(
+          ROW_MAJOR, transA, transB, m, n, k, alpha, left, lda, right, ldb, beta, result, ldc);
+    }
+  }
+
+  private static byte letter(int transposition) {
+    return (byte) (transposition == TRANSPOSED ? 'T' : 'N');
   }
 }
