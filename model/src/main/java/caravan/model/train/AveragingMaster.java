@@ -1,10 +1,13 @@
 package caravan.model.train;
 
 import caravan.model.engine.ResidentTraining.Step;
-import java.io.Serializable;
+import caravan.model.train.Exchange.TrainedGraph;
+import caravan.model.train.Exchange.WorkerReport;
 import java.util.List;
+import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.spark.api.RDDTrainingApproach;
 import org.deeplearning4j.spark.api.Repartition;
@@ -25,10 +28,13 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  * tokens; every batch of a partition is used and the step count advances by the steps really taken;
  * workers start from the master's step count, so schedules and bias correction go on across rounds;
  * results are summed in worker order, so repeats are bit-identical; broadcasts are destroyed after
- * the round; the training data is neither counted nor cached.
+ * the round; the training data is neither counted nor cached; and the state lies where the {@link
+ * Exchange} keeps it, which need not be the driver.
  */
 public final class AveragingMaster extends ParameterAveragingTrainingMaster {
-  private transient Broadcast<Start> start;
+  private final transient SparkComputationGraph graph;
+  private final transient Exchange exchange;
+  private transient Exchange.Start start;
   private transient Round lastRound;
 
   /**
@@ -38,8 +44,10 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
    * @param gradientNorms largest gradient norm of each step over the workers; NaN for updaters that
    *     do not measure it
    * @param targetTokens tokens that had a loss, over all workers and steps
+   * @param workers what each worker that had a batch did, in their order
    */
-  public record Round(double[] losses, double[] gradientNorms, long targetTokens) {
+  public record Round(
+      double[] losses, double[] gradientNorms, long targetTokens, List<Part> workers) {
     /** Steps that the longest worker took. */
     public int steps() {
       return losses.length;
@@ -47,11 +55,27 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
   }
 
   /**
+   * One worker's part of a round.
+   *
+   * @param losses of its steps, in nats per target token
+   * @param targetTokens of its steps
+   * @param seconds that its steps took, reading its batches included
+   */
+  public record Part(double[] losses, long targetTokens, double seconds) {}
+
+  /**
+   * @param configuration of the graphs that the workers train
    * @param workers partitions per round
    * @param batchSequences sequences per step and worker
    * @param seed for the base class's random numbers, which this class leaves unused
    */
-  public AveragingMaster(int workers, int batchSequences, long seed) {
+  AveragingMaster(
+      JavaSparkContext spark,
+      ComputationGraphConfiguration configuration,
+      int workers,
+      int batchSequences,
+      long seed,
+      Exchange exchange) {
     super(
         new Builder(workers, batchSequences)
             .batchSizePerWorker(batchSequences)
@@ -61,6 +85,8 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
             .repartionData(Repartition.Never)
             .rddTrainingApproach(RDDTrainingApproach.Direct)
             .rngSeed(seed));
+    this.exchange = exchange;
+    graph = new SparkComputationGraph(spark, new Unbuilt(configuration), this);
   }
 
   /**
@@ -69,7 +95,7 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
    * @param data one partition per worker, every element a batch of exactly batchSequences sequences
    * @throws IllegalStateException when no worker got a batch
    */
-  public Round round(SparkComputationGraph graph, JavaRDD<MultiDataSet> data) {
+  public Round round(JavaRDD<MultiDataSet> data) {
     lastRound = null;
     graph.fitMultiDataSet(data);
     return lastRound;
@@ -84,23 +110,17 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
               + " partitions, wanted one per worker = "
               + numWorkers);
     }
+    start = exchange.start();
     try {
       doIteration(graph, data, 1, 1);
     } finally {
-      if (start != null) {
-        start.destroy();
-        start = null;
-      }
+      start.close();
+      start = null;
     }
   }
 
   @Override
   public ParameterAveragingTrainingWorker getWorkerInstance(SparkComputationGraph graph) {
-    ComputationGraph net = graph.getNetwork();
-    start =
-        graph
-            .getSparkContext()
-            .broadcast(new Start(net.getConfiguration().toJson(), GraphState.of(net)));
     return new Worker(
         start,
         new WorkerConfiguration(true, rddDataSetNumExamples, batchSizePerWorker, 0, 0, false));
@@ -113,65 +133,19 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
       JavaRDD<ParameterAveragingTrainingResult> results,
       int split,
       int splits) {
-    List<Trained> workers = results.map(result -> ((Result) result).trained).collect();
-    if (workers.isEmpty()) {
-      throw new IllegalStateException("training round: no worker got a batch");
-    }
-    average(workers).into(graph.getNetwork());
-    lastRound = report(workers);
-    double score = 0;
-    for (double loss : lastRound.losses()) {
-      score += loss / lastRound.steps();
-    }
-    graph.setScore(score);
+    lastRound = report(exchange.average(results.map(result -> ((Result) result).trained)));
   }
 
-  /**
-   * Σ wᵢ·xᵢ / Σ wᵢ with wᵢ worker i's target tokens; equal weights give the plain sum divided by
-   * the count, as stock does.
-   */
-  private static GraphState average(List<Trained> workers) {
-    long total = workers.stream().mapToLong(Trained::targetTokens).sum();
-    boolean equal =
-        workers.stream().allMatch(w -> w.targetTokens() == workers.get(0).targetTokens());
-    int steps = 0;
-    float[] parameters = new float[workers.get(0).state.parameters().length];
-    float[] updaterState = new float[workers.get(0).state.updaterState().length];
-    for (Trained worker : workers) {
-      float weight = equal ? 1f : (float) ((double) worker.targetTokens() / total);
-      add(parameters, worker.state.parameters(), weight);
-      add(updaterState, worker.state.updaterState(), weight);
-      steps = Math.max(steps, worker.state.step());
-    }
-    if (equal) {
-      divide(parameters, workers.size());
-      divide(updaterState, workers.size());
-    }
-    return new GraphState(parameters, updaterState, steps);
-  }
-
-  private static void add(float[] sum, float[] values, float weight) {
-    for (int i = 0; i < sum.length; i++) {
-      sum[i] += weight * values[i];
-    }
-  }
-
-  private static void divide(float[] sum, int count) {
-    for (int i = 0; i < sum.length; i++) {
-      sum[i] /= count;
-    }
-  }
-
-  private static Round report(List<Trained> workers) {
-    int steps = workers.stream().mapToInt(w -> w.steps.size()).max().orElseThrow();
+  private static Round report(List<WorkerReport> workers) {
+    int steps = workers.stream().mapToInt(w -> w.steps().size()).max().orElseThrow();
     double[] losses = new double[steps];
     double[] norms = new double[steps];
     for (int step = 0; step < steps; step++) {
       double loss = 0;
       long tokens = 0;
-      for (Trained worker : workers) {
-        if (step < worker.steps.size()) {
-          Step s = worker.steps.get(step);
+      for (WorkerReport worker : workers) {
+        if (step < worker.steps().size()) {
+          Step s = worker.steps().get(step);
           loss += s.loss() * s.targetTokens();
           tokens += s.targetTokens();
           norms[step] =
@@ -180,24 +154,42 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
       }
       losses[step] = loss / Math.max(1, tokens);
     }
-    return new Round(losses, norms, workers.stream().mapToLong(Trained::targetTokens).sum());
+    return new Round(
+        losses,
+        norms,
+        workers.stream().mapToLong(WorkerReport::targetTokens).sum(),
+        workers.stream().map(AveragingMaster::part).toList());
   }
 
-  /** What a round starts from. */
-  private record Start(String configurationJson, GraphState state) implements Serializable {}
+  private static Part part(WorkerReport worker) {
+    return new Part(
+        worker.steps().stream().mapToDouble(Step::loss).toArray(),
+        worker.targetTokens(),
+        worker.seconds());
+  }
 
-  /** What a worker sends back. */
-  private record Trained(GraphState state, List<Step> steps) implements Serializable {
-    long targetTokens() {
-      return steps.stream().mapToLong(Step::targetTokens).sum();
+  /** All that the driver needs of a graph whose state lies elsewhere: its configuration. */
+  private static final class Unbuilt extends ComputationGraph {
+    Unbuilt(ComputationGraphConfiguration configuration) {
+      super(configuration);
+    }
+
+    @Override
+    public void init() {
+      // Allocates nothing: no step is taken here.
+    }
+
+    @Override
+    public void incrementEpochCount() {
+      // A round is no epoch.
     }
   }
 
-  /** Carries {@link Trained} through dl4j-spark, whose own result is not serializable. */
+  /** Carries a {@link TrainedGraph} through dl4j-spark, within one task. */
   private static final class Result extends ParameterAveragingTrainingResult {
-    private final Trained trained;
+    private final transient TrainedGraph trained;
 
-    Result(Trained trained) {
+    Result(TrainedGraph trained) {
       super(null, null, 0, null, null, null);
       this.trained = trained;
     }
@@ -206,19 +198,21 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
   /** Runs on an executor, one instance per task. */
   private static final class Worker extends ParameterAveragingTrainingWorker {
     private static final long serialVersionUID = 1;
-    private final Broadcast<Start> start;
+    private final Exchange.Start start;
     private transient GraphSteps training;
+    private transient long startNanos;
 
-    Worker(Broadcast<Start> start, WorkerConfiguration configuration) {
+    Worker(Exchange.Start start, WorkerConfiguration configuration) {
       super(null, true, configuration, null, null, null);
       this.start = start;
     }
 
     @Override
     public ComputationGraph getInitialModelGraph() {
-      ComputationGraph graph = WorkerGraphs.take(start.value().configurationJson());
-      start.value().state().into(graph);
+      ComputationGraph graph = WorkerGraphs.take(start.configurationJson());
+      start.into(graph);
       training = null;
+      startNanos = System.nanoTime();
       return graph;
     }
 
@@ -235,9 +229,10 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
     @Override
     public ParameterAveragingTrainingResult getFinalResult(ComputationGraph graph) {
       List<Step> steps = training.finish();
-      Result result = new Result(new Trained(GraphState.of(graph), steps));
-      WorkerGraphs.giveBack(start.value().configurationJson(), graph);
-      return result;
+      WorkerReport report =
+          new WorkerReport(
+              TaskContext.getPartitionId(), steps, (System.nanoTime() - startNanos) / 1e9);
+      return new Result(new TrainedGraph(start.configurationJson(), graph, report));
     }
   }
 }

@@ -7,19 +7,17 @@ import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.broadcast.Broadcast;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.deeplearning4j.spark.impl.graph.SparkComputationGraph;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 
 /** A model whose parameters and moments lie with the driver, in one graph. */
 final class DriverModel implements TrainedModel {
-  private final JavaSparkContext spark;
   private final Trainer.Setup setup;
-  private final SparkComputationGraph graph;
+  private final ComputationGraph graph;
+  private final StockExchange exchange;
   private final AveragingMaster master;
 
   /**
@@ -27,12 +25,19 @@ final class DriverModel implements TrainedModel {
    * @throws IllegalArgumentException when Spark's limits are too small for the model
    */
   DriverModel(JavaSparkContext spark, Trainer.Setup setup, ComputationGraph initial) {
-    this.spark = spark;
     this.setup = setup;
     TrainConfig config = setup.config();
     checkLimits(spark, config.workers(), initial.numParams());
-    master = new AveragingMaster(config.workers(), config.batchSequences(), setup.seed());
-    graph = new SparkComputationGraph(spark, initial, master);
+    graph = initial;
+    exchange = new StockExchange(spark, graph);
+    master =
+        new AveragingMaster(
+            spark,
+            graph.getConfiguration(),
+            config.workers(),
+            config.batchSequences(),
+            setup.seed(),
+            exchange);
   }
 
   private static void checkLimits(JavaSparkContext spark, int workers, long parameters) {
@@ -55,53 +60,39 @@ final class DriverModel implements TrainedModel {
 
   @Override
   public AveragingMaster.Round round(JavaRDD<MultiDataSet> data) {
-    return master.round(graph, data);
+    return master.round(data);
   }
 
   @Override
   public void restore(CheckpointStore.Found found, int step) {
-    ComputationGraph net = graph.getNetwork();
     try (Checkpoint checkpoint = found.checkpoint()) {
       AdamMoments moments =
           checkpoint
               .moments()
               .orElseThrow(
                   () -> new IllegalArgumentException(found.path() + ": no optimizer state"));
-      long length = net.numParams();
-      copy(checkpoint.parameters(), pointer(net.params()), length);
-      FloatPointer view = pointer(net.getUpdater().getStateViewArray());
+      long length = graph.numParams();
+      copy(checkpoint.parameters(), pointer(graph.params()), length);
+      FloatPointer view = pointer(graph.getUpdater().getStateViewArray());
       copy(moments.first(), view, length);
       copy(moments.second(), view.getPointer(length), length);
     }
-    net.getConfiguration().setIterationCount(step);
+    graph.getConfiguration().setIterationCount(step);
   }
 
   @Override
   public Shared share() {
-    ComputationGraph net = graph.getNetwork();
-    return new Sent(net.getConfiguration().toJson(), spark.broadcast(GraphState.of(net)));
+    return exchange.start();
   }
 
   @Override
   public Snapshot snapshot() {
-    return new Copy(setup, graph.getNetwork());
+    return new Copy(setup, graph);
   }
 
   @Override
   public void close() {
     WorkerGraphs.release();
-  }
-
-  private record Sent(String configurationJson, Broadcast<GraphState> state) implements Shared {
-    @Override
-    public void into(ComputationGraph net) {
-      state.value().into(net);
-    }
-
-    @Override
-    public void close() {
-      state.destroy();
-    }
   }
 
   /** A copy in memory off the heap. */

@@ -12,7 +12,6 @@ import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.deeplearning4j.spark.impl.graph.SparkComputationGraph;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -32,8 +31,8 @@ class AveragingMasterIT {
     try (StandaloneCluster cluster = new StandaloneCluster(directory, 2);
         JavaSparkContext spark = new JavaSparkContext(cluster.conf("averaging"))) {
       ComputationGraph expected = graph();
-      AveragingMaster master = new AveragingMaster(2, 4, 1);
-      SparkComputationGraph trained = new SparkComputationGraph(spark, graph(), master);
+      ComputationGraph trained = graph();
+      AveragingMaster master = Masters.stock(spark, trained, 2, 4);
       for (int round = 0; round < ROUNDS; round++) {
         int first = round * 2 * STEPS;
         JavaRDD<MultiDataSet> data =
@@ -41,14 +40,14 @@ class AveragingMasterIT {
                 .parallelize(List.of(0, 1), 2)
                 .mapPartitionsWithIndex(
                     (worker, i) -> batches(first + worker * STEPS, STEPS), true);
-        AveragingMaster.Round report = master.round(trained, data);
+        AveragingMaster.Round report = master.round(data);
         assertThat(report.steps()).isEqualTo(STEPS);
         byHand(expected, first);
-        assertThat(GraphState.of(trained.getNetwork()).parameters())
+        assertThat(GraphState.of(trained).parameters())
             .containsExactly(GraphState.of(expected).parameters());
-        assertThat(GraphState.of(trained.getNetwork()).updaterState())
+        assertThat(GraphState.of(trained).updaterState())
             .containsExactly(GraphState.of(expected).updaterState());
-        assertThat(GraphState.of(trained.getNetwork()).step()).isEqualTo((round + 1) * STEPS);
+        assertThat(GraphState.of(trained).step()).isEqualTo((round + 1) * STEPS);
       }
     }
   }

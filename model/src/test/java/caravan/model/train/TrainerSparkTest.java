@@ -19,7 +19,6 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.deeplearning4j.spark.impl.graph.SparkComputationGraph;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -62,8 +61,7 @@ class TrainerSparkTest {
     SequenceOrder order = new SequenceOrder(60, 3);
     ComputationGraph averaged = LlamaGraph.create(MODEL, new Sgd(0.3), 0, 3, "cpu", 1);
     ComputationGraph local = averaged.clone();
-    AveragingMaster master = new AveragingMaster(2, 4, 1);
-    SparkComputationGraph graph = new SparkComputationGraph(spark, averaged, master);
+    AveragingMaster master = Masters.stock(spark, averaged, 2, 4);
     for (int step = 0; step < 6; step++) {
       long first = step * 8L;
       JavaRDD<MultiDataSet> data =
@@ -71,11 +69,11 @@ class TrainerSparkTest {
               .parallelize(List.of(0, 1), 2)
               .mapPartitionsWithIndex(
                   (w, unused) -> Batches.iterator(DATA, order, first + w * 4L, 4, 1), true);
-      master.round(graph, data);
+      master.round(data);
     }
     LocalTrainer.train(local, DATA, order, 0, 8, 6);
     float[] expected = GraphState.of(local).parameters();
-    float[] got = GraphState.of(graph.getNetwork()).parameters();
+    float[] got = GraphState.of(averaged).parameters();
     for (int i = 0; i < expected.length; i++) {
       assertThat(got[i]).isCloseTo(expected[i], within(2e-6f));
     }
@@ -130,11 +128,9 @@ class TrainerSparkTest {
     LocalTrainer.train(b, other, new SequenceOrder(60, 1), 1, 1, 1);
     long bTokens = Batches.tokens(other, new SequenceOrder(60, 1), 1, 1).targetCount();
     assertThat(bTokens).isEqualTo(12);
-    AveragingMaster master = new AveragingMaster(2, 1, 1);
-    SparkComputationGraph graph = new SparkComputationGraph(spark, start, master);
+    AveragingMaster master = Masters.stock(spark, start, 2, 1);
     AveragingMaster.Round round =
         master.round(
-            graph,
             spark
                 .parallelize(List.of(0, 1), 2)
                 .mapPartitionsWithIndex(
@@ -146,7 +142,7 @@ class TrainerSparkTest {
     assertThat(round.targetTokens()).isEqualTo(18);
     float[] left = GraphState.of(a).parameters();
     float[] right = GraphState.of(b).parameters();
-    float[] got = GraphState.of(graph.getNetwork()).parameters();
+    float[] got = GraphState.of(start).parameters();
     for (int i = 0; i < got.length; i++) {
       assertThat(got[i]).isCloseTo((6 * left[i] + 12 * right[i]) / 18, within(1e-6f));
     }

@@ -1,0 +1,89 @@
+package caravan.model.train;
+
+import java.io.Serializable;
+import java.util.List;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+
+/**
+ * The exchange as dl4j-spark has it: the driver's graph holds the state, broadcasts it, collects
+ * every worker's and sets itself to their mean.
+ */
+final class StockExchange implements Exchange {
+  private final JavaSparkContext spark;
+  private final ComputationGraph graph;
+
+  /**
+   * @param graph what the first round starts from; each round changes it
+   */
+  StockExchange(JavaSparkContext spark, ComputationGraph graph) {
+    this.spark = spark;
+    this.graph = graph;
+  }
+
+  @Override
+  public Start start() {
+    return new Sent(graph.getConfiguration().toJson(), spark.broadcast(GraphState.of(graph)));
+  }
+
+  @Override
+  public List<WorkerReport> average(JavaRDD<TrainedGraph> trained) {
+    List<Trained> workers = trained.map(StockExchange::collected).collect();
+    if (workers.isEmpty()) {
+      throw new IllegalStateException("training round: no worker got a batch");
+    }
+    mean(workers).into(graph);
+    return workers.stream().map(Trained::report).toList();
+  }
+
+  private static Trained collected(TrainedGraph trained) {
+    GraphState state = GraphState.of(trained.graph());
+    trained.giveBack();
+    return new Trained(state, trained.report());
+  }
+
+  private static GraphState mean(List<Trained> workers) {
+    MeanWeights weights =
+        MeanWeights.of(workers.stream().map(w -> w.report().targetTokens()).toList());
+    float[] parameters = new float[workers.get(0).state().parameters().length];
+    float[] updaterState = new float[workers.get(0).state().updaterState().length];
+    int step = 0;
+    for (int i = 0; i < workers.size(); i++) {
+      GraphState state = workers.get(i).state();
+      add(parameters, state.parameters(), weights.weights()[i]);
+      add(updaterState, state.updaterState(), weights.weights()[i]);
+      step = Math.max(step, state.step());
+    }
+    divide(parameters, weights.divisor());
+    divide(updaterState, weights.divisor());
+    return new GraphState(parameters, updaterState, step);
+  }
+
+  private static void add(float[] sum, float[] values, float weight) {
+    for (int i = 0; i < sum.length; i++) {
+      sum[i] += weight * values[i];
+    }
+  }
+
+  private static void divide(float[] sum, int divisor) {
+    for (int i = 0; i < sum.length; i++) {
+      sum[i] /= divisor;
+    }
+  }
+
+  private record Sent(String configurationJson, Broadcast<GraphState> state) implements Start {
+    @Override
+    public void into(ComputationGraph graph) {
+      state.value().into(graph);
+    }
+
+    @Override
+    public void close() {
+      state.destroy();
+    }
+  }
+
+  private record Trained(GraphState state, WorkerReport report) implements Serializable {}
+}
