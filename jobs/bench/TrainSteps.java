@@ -100,6 +100,7 @@ class TrainSteps {
       steps.finish();
       System.out.println((System.nanoTime() - start) / 1e9);
     }
+    LlamaGraph.output(graph).close();
   }
 
   /** GFLOP/s of oneDNN's best product of two matrices in fp32, a thread for each share of rows. */

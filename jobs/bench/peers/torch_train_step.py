@@ -1,7 +1,7 @@
 """The peer of train-step: a Llama in PyTorch on the CPU, scaled_dot_product_attention and fused AdamW. Each projection has a
 matrix of its own and grouped keys are repeated: on this device both are faster than one fused matrix and enable_gqa.
 
-torch_train_step.py MODE key=value…   MODE is eager, compile or bf16 (autocast). Each line of standard input asks for something,
+torch_train_step.py MODE key=value…   MODE is eager, compile or autocast (bf16). Each line of standard input asks for something,
 each line of output answers: `block N` takes N steps on random tokens and prints their seconds; `peak BITS` prints the GFLOP/s of
 the machine's best product of two 2,048 × 2,048 matrices in fp32 (32) or bf16 (16).
 """
@@ -96,7 +96,7 @@ class Training:
                   {"params": [p for p in self.parameters if p.dim() == 1], "weight_decay": 0}]
         self.optimizer = torch.optim.AdamW(groups, lr=3e-4, betas=(0.9, 0.95), eps=1e-8, fused=True)
         self.forward = torch.compile(model) if mode == "compile" else model
-        self.half = mode == "bf16"
+        self.half = mode == "autocast"
 
     def step(self, ids, targets):
         with torch.autocast("cpu", torch.bfloat16) if self.half else contextlib.nullcontext():

@@ -4,6 +4,7 @@ import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
 import caravan.model.engine.Attention.Matrix;
+import caravan.model.engine.Phases.Phase;
 
 /**
  * Embedding and blocks, forward and backward. Every method is run by all workers at once, each on
@@ -71,8 +72,10 @@ final class Blocks {
         from,
         to,
         epsilon);
+    worker.phases.end(Phase.NORM);
     Linear.forward(
         worker.gemm, b.attentionInput(), weights, layout.block(layer).qkv(), 0f, b.qkv(), from, to);
+    worker.phases.end(Phase.PROJECT);
     int turned = config.headCount() + config.kvHeadCount();
     for (int row = from; row < to; row++) {
       for (int head = 0; head < turned; head++) {
@@ -80,6 +83,7 @@ final class Blocks {
         rope.rotate(b.qkv(), at, row % batch.seq());
       }
     }
+    worker.phases.end(Phase.ROTATE);
   }
 
   /** One task per sequence and key/value head, with all query heads that share it. */
@@ -105,6 +109,7 @@ final class Blocks {
         }
       }
     }
+    worker.phases.end(Phase.ATTEND);
   }
 
   /** Attention's output projection and the feed-forward half, each added to the stream. */
@@ -126,11 +131,16 @@ final class Blocks {
         b.middle(),
         from,
         to);
+    worker.phases.end(Phase.PROJECT);
     RmsNorm.forward(
         b.middle(), weights.mlpNorm(layer), b.mlpReciprocal(), b.mlpInput(), from, to, epsilon);
+    worker.phases.end(Phase.NORM);
     Linear.forward(worker.gemm, b.mlpInput(), weights, w.gateUp(), 0f, b.gateUp(), from, to);
+    worker.phases.end(Phase.PROJECT);
     SwiGlu.forward(b.gateUp(), a.activated, config.intermediateSize(), from, to);
+    worker.phases.end(Phase.ACTIVATE);
     addHalf(worker, weights, a, 2 * layer + 1, a.activated, w.down(), b.middle(), output, from, to);
+    worker.phases.end(Phase.PROJECT);
   }
 
   /** Rows [from, to) of sum = stream + dropout(x Wᵀ). */
@@ -180,14 +190,18 @@ final class Blocks {
       Linear.weightGradient(worker, a.dGateUp, b.mlpInput(), gradient, w.gateUp(), tokens);
       Linear.weightGradient(
           worker, a.dAttention(), b.attended(), gradient, w.attentionOutput(), tokens);
+      worker.phases.end(Phase.WEIGHT_GRADIENT);
       attendGradient(worker, a, batch, layer);
+      worker.phases.end(Phase.ATTEND_GRADIENT);
       worker.barrier();
       qkvGradient(worker, weights, a, tokens, layer);
       Linear.weightGradient(worker, a.dQkv, b.attentionInput(), gradient, w.qkv(), tokens);
+      worker.phases.end(Phase.WEIGHT_GRADIENT);
     }
     a.dropping.embeddings(a.dOutput, config.hiddenSize(), worker.from(tokens), worker.to(tokens));
     worker.barrier();
     embeddingGradient(worker, gradient, a, batch);
+    worker.phases.end(Phase.EMBED);
   }
 
   /** dOutput → dGateUp, dMiddle, dAttended, over this worker's rows. */
@@ -199,8 +213,11 @@ final class Blocks {
     int to = worker.to(tokens);
     dropGradient(a, 2 * layer + 1, a.dOutput, a.dFeedForward(), from, to);
     Linear.inputGradient(worker.gemm, a.dFeedForward(), weights, w.down(), a.activated, from, to);
+    worker.phases.end(Phase.INPUT_GRADIENT);
     SwiGlu.backward(b.gateUp(), a.activated, a.dGateUp, config.intermediateSize(), from, to);
+    worker.phases.end(Phase.ACTIVATE);
     Linear.inputGradient(worker.gemm, a.dGateUp, weights, w.gateUp(), a.dNormed, from, to);
+    worker.phases.end(Phase.INPUT_GRADIENT);
     RmsNorm.backward(
         a.dNormed,
         b.middle(),
@@ -212,9 +229,11 @@ final class Blocks {
         a.dMiddle,
         from,
         to);
+    worker.phases.end(Phase.NORM);
     dropGradient(a, 2 * layer, a.dMiddle, a.dAttention(), from, to);
     Linear.inputGradient(
         worker.gemm, a.dAttention(), weights, w.attentionOutput(), a.dAttended, from, to);
+    worker.phases.end(Phase.INPUT_GRADIENT);
   }
 
   /** dAttended → dQkv, by sequence and key/value head; queries and keys turned back. */
@@ -268,6 +287,7 @@ final class Blocks {
     int to = worker.to(tokens);
     Tensor qkv = layout.block(layer).qkv();
     Linear.inputGradient(worker.gemm, a.dQkv, weights, qkv, a.dNormed, from, to);
+    worker.phases.end(Phase.INPUT_GRADIENT);
     RmsNorm.backward(
         a.dNormed,
         b.input(),
@@ -279,6 +299,7 @@ final class Blocks {
         a.dOutput,
         from,
         to);
+    worker.phases.end(Phase.NORM);
   }
 
   /** dE[id] += dx0[token]; each worker owns some ids, so sums have one order. */

@@ -2,6 +2,7 @@ package caravan.model.engine;
 
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
+import caravan.model.engine.Phases.Phase;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
@@ -80,6 +81,7 @@ public final class CpuEngine implements LlamaEngine {
     team.run(
         member -> {
           Worker worker = workers[member];
+          worker.phases.end(Phase.OUTSIDE);
           blocks.forward(worker, weights, a, batch);
           head.lossAndGradient(worker, weights, gradients, a, batch, targets, pass);
           blocks.backward(worker, weights, gradients, a, batch);

@@ -4,6 +4,7 @@ import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
 import caravan.model.engine.LlamaEngine.TokenScores;
+import caravan.model.engine.Phases.Phase;
 
 /**
  * Final norm, output matrix and cross entropy, over the rows that have a target only, and with
@@ -39,21 +40,27 @@ final class OutputHead {
     worker.penalty = 0;
     Buffer.zero(worker.gainGradients.address(0), worker.gainGradients.length());
     normalize(worker, weights, a, targets);
+    worker.phases.end(Phase.NORM);
     for (int start = 0; start < targets; start += a.logitRows) {
       int rows = Math.min(a.logitRows, targets - start);
       int from = worker.from(rows);
       int to = worker.to(rows);
       logits(worker, weights, a, start, from, to);
+      worker.phases.end(Phase.HEAD);
       for (int row = from; row < to; row++) {
         int target = batch.targets()[a.targetRows[start + row]];
         rowGradient(worker, a, row, target, pass);
       }
+      worker.phases.end(Phase.CROSS_ENTROPY);
       inputGradient(worker, weights, a, start, from, to);
+      worker.phases.end(Phase.HEAD);
       worker.barrier();
       matrixGradient(worker, gradient, a, start, rows);
+      worker.phases.end(Phase.HEAD);
       worker.barrier();
     }
     normGradient(worker, weights, a, batch, targets);
+    worker.phases.end(Phase.NORM);
     if (!config.tiedEmbeddings() && !pass.adds()) {
       clearEmbedding(worker, gradient);
     }

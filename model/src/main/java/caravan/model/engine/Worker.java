@@ -1,6 +1,7 @@
 package caravan.model.engine;
 
 import caravan.model.LlamaConfig;
+import caravan.model.engine.Phases.Phase;
 
 /** One thread's place in the team and what it alone writes. */
 final class Worker implements AutoCloseable {
@@ -10,6 +11,7 @@ final class Worker implements AutoCloseable {
   private Attention attention;
 
   final Gemm gemm = new Gemm();
+  final Phases phases = new Phases();
 
   /** Gradients of all norms' gains over this worker's rows: [2 · layers + 1, hidden]. */
   final Buffer gainGradients;
@@ -44,6 +46,7 @@ final class Worker implements AutoCloseable {
 
   void barrier() {
     team.barrier();
+    phases.end(Phase.WAIT);
   }
 
   /** Attention tiles for at least {@code keys} keys. */
@@ -62,6 +65,7 @@ final class Worker implements AutoCloseable {
 
   @Override
   public void close() {
+    phases.print(member);
     gainGradients.close();
     if (attention != null) {
       attention.close();
