@@ -41,6 +41,13 @@ public final class LlamaGraph {
     return graph;
   }
 
+  /** A graph of this layer with fresh weights, ready to fit. */
+  public static ComputationGraph create(LlamaLayer layer, IUpdater updater, long seed) {
+    ComputationGraph graph = new ComputationGraph(configuration(layer, updater, seed));
+    graph.init();
+    return graph;
+  }
+
   static ComputationGraphConfiguration configuration(
       LlamaConfig config, IUpdater updater, long seed, String engine, int threads) {
     return configuration(config, updater, 0, seed, engine, threads);
@@ -54,6 +61,11 @@ public final class LlamaGraph {
       long seed,
       String engine,
       int threads) {
+    return configuration(new LlamaLayer(config, engine, threads, weightDecay), updater, seed);
+  }
+
+  private static ComputationGraphConfiguration configuration(
+      LlamaLayer layer, IUpdater updater, long seed) {
     return new NeuralNetConfiguration.Builder()
         .seed(seed)
         .dataType(DataType.FLOAT)
@@ -62,7 +74,7 @@ public final class LlamaGraph {
         .miniBatch(false)
         .graphBuilder()
         .addInputs(INPUT)
-        .addLayer(LAYER, new LlamaLayer(config, engine, threads, weightDecay), INPUT)
+        .addLayer(LAYER, layer, INPUT)
         .setOutputs(LAYER)
         .validateOutputLayerConfig(false)
         .build();

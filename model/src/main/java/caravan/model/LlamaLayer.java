@@ -1,6 +1,8 @@
 package caravan.model;
 
+import caravan.model.ParameterLayout.Tensor;
 import caravan.model.engine.Engines;
+import caravan.model.engine.Objective;
 import java.util.Collection;
 import java.util.List;
 import org.deeplearning4j.nn.api.ParamInitializer;
@@ -40,7 +42,9 @@ public final class LlamaLayer extends BaseLayer {
   @JsonProperty private LlamaConfig llama;
   @JsonProperty private String engine;
   @JsonProperty private int threads;
-  @JsonProperty private double weightDecay;
+  @JsonProperty private WeightDecayRates decay;
+  @JsonProperty private Objective objective;
+  @JsonProperty private int passSequences;
 
   /** For Jackson. */
   LlamaLayer() {}
@@ -54,6 +58,22 @@ public final class LlamaLayer extends BaseLayer {
    *     large for ids that travel as floats
    */
   public LlamaLayer(LlamaConfig llama, String engine, int threads, double weightDecay) {
+    this(llama, engine, threads, WeightDecayRates.ofMatrices(weightDecay), Objective.PLAIN, 0);
+  }
+
+  /**
+   * @param decay decoupled decay
+   * @param objective what training optimizes
+   * @param passSequences sequences of a step's batch that go through the engine at a time, their
+   *     gradients added up; 0 for all
+   */
+  public LlamaLayer(
+      LlamaConfig llama,
+      String engine,
+      int threads,
+      WeightDecayRates decay,
+      Objective objective,
+      int passSequences) {
     if (threads < 1) {
       throw new IllegalArgumentException("train.threads: got " + threads + ", wanted at least 1");
     }
@@ -64,7 +84,9 @@ public final class LlamaLayer extends BaseLayer {
     this.llama = llama;
     this.engine = Engines.requireKnown(engine);
     this.threads = threads;
-    this.weightDecay = weightDecay;
+    this.decay = decay;
+    this.objective = objective;
+    this.passSequences = passSequences;
   }
 
   public LlamaConfig llama() {
@@ -79,8 +101,16 @@ public final class LlamaLayer extends BaseLayer {
     return threads;
   }
 
-  public double weightDecay() {
-    return weightDecay;
+  public WeightDecayRates decay() {
+    return decay;
+  }
+
+  public Objective objective() {
+    return objective;
+  }
+
+  public int passSequences() {
+    return passSequences;
   }
 
   @Override
@@ -124,13 +154,26 @@ public final class LlamaLayer extends BaseLayer {
   /** Always the layer's own: one updater for all parameters makes one updater block. */
   @Override
   public IUpdater getUpdaterByParam(String name) {
+    if (getIUpdater() instanceof WholeVectorUpdater updater) {
+      ParameterLayout layout = new ParameterLayout(llama);
+      return updater.atTensor(layout.tensors().get(0).name().equals(name), layout.length());
+    }
     return getIUpdater();
   }
 
   @Override
   public List<Regularization> getRegularizationByParam(String name) {
-    boolean decays = weightDecay > 0 && initializer().isWeightParam(this, name);
-    return decays ? List.of(new WeightDecay(weightDecay, true)) : List.of();
+    ParameterLayout layout = new ParameterLayout(llama);
+    Tensor tensor =
+        layout.tensors().stream().filter(t -> t.name().equals(name)).findFirst().orElseThrow();
+    double rate = decay.of(layout, tensor);
+    if (rate == 0) {
+      return List.of();
+    }
+    return List.of(
+        getIUpdater() instanceof WholeVectorUpdater updater
+            ? new MovedDecay(tensor, updater, rate)
+            : new WeightDecay(rate, true));
   }
 
   @Override
@@ -172,7 +215,9 @@ public final class LlamaLayer extends BaseLayer {
         && llama.equals(that.llama)
         && engine.equals(that.engine)
         && threads == that.threads
-        && weightDecay == that.weightDecay;
+        && decay.equals(that.decay)
+        && objective.equals(that.objective)
+        && passSequences == that.passSequences;
   }
 
   @Override

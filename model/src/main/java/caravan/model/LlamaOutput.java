@@ -4,6 +4,7 @@ import caravan.model.engine.Engines;
 import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.LlamaEngine.TokenScores;
 import caravan.model.engine.TokenBatch;
+import caravan.model.engine.TrainingPass;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.javacpp.FloatPointer;
@@ -23,7 +24,8 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * {@link LlamaLayer} at work: hands Deeplearning4j's flat parameter and gradient views to a {@link
- * LlamaEngine}. Its score is the mean cross entropy in nats over the batch's target tokens.
+ * LlamaEngine}. Its score is the mean over the batch's target tokens of cross entropy in nats, and
+ * after a step of what the layer's {@link caravan.model.engine.Objective} makes of it.
  *
  * <p>The engine is opened at first use; {@link #close} frees it.
  */
@@ -33,7 +35,7 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
   private transient INDArray labels;
   private transient LlamaEngine engine;
   private transient int device;
-  private transient double loss;
+  private transient TrainingPass.Loss loss;
 
   /** Whether {@link #loss} belongs to the present input, labels and parameters. */
   private transient boolean lossKnown;
@@ -67,7 +69,7 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
 
   @Override
   public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaces) {
-    loss = engine().lossAndGradient(parameters(), pointer(gradientsFlattened), batch());
+    loss = lossAndGradient(batch());
     lossKnown = true;
     Gradient gradient = new DefaultGradient(gradientsFlattened);
     for (Map.Entry<String, INDArray> entry : gradientViews.entrySet()) {
@@ -76,16 +78,42 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
     return new Pair<>(gradient, null);
   }
 
+  /** A step's gradient, in passes of as many sequences as the layer says. */
+  private TrainingPass.Loss lossAndGradient(TokenBatch batch) {
+    LlamaLayer layer = layerConf();
+    int step = getIterationCount();
+    int targets = batch.targetCount();
+    int rows = layer.passSequences();
+    if (rows == 0 || rows >= batch.batch()) {
+      TrainingPass whole = TrainingPass.whole(layer.objective(), step, batch);
+      return engine().lossAndGradient(parameters(), pointer(gradientsFlattened), batch, whole);
+    }
+    TrainingPass.Loss sum = TrainingPass.Loss.ZERO;
+    for (int row = 0; row < batch.batch(); row += rows) {
+      TokenBatch part = batch.rows(row, Math.min(rows, batch.batch() - row));
+      TrainingPass pass = new TrainingPass(layer.objective(), step, targets, row > 0);
+      sum =
+          sum.plus(engine().lossAndGradient(parameters(), pointer(gradientsFlattened), part, pass));
+    }
+    return sum;
+  }
+
+  /** Plain cross entropy of the last step, in nats per target token. */
+  public double crossEntropy() {
+    return loss.crossEntropy();
+  }
+
   @Override
   public double computeScore(
       double regularization, boolean training, LayerWorkspaceMgr workspaces) {
     if (!lossKnown) {
       TokenBatch batch = batch();
-      loss = -sum(engine().score(parameters(), batch), 0, batch.ids().length) / count(batch);
+      double mean = -sum(engine().score(parameters(), batch), 0, batch.ids().length) / count(batch);
+      loss = new TrainingPass.Loss(mean, mean);
     }
     // The parameters move before the next call.
     lossKnown = false;
-    score = loss + regularization;
+    score = loss.objective() + regularization;
     return score;
   }
 

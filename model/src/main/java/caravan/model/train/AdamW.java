@@ -1,27 +1,25 @@
 package caravan.model.train;
 
-import java.util.Map;
 import java.util.Objects;
-import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.learning.GradientUpdater;
-import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.schedule.ISchedule;
+import org.nd4j.shade.jackson.annotation.JsonCreator;
 import org.nd4j.shade.jackson.annotation.JsonProperty;
 
 /**
- * AdamW with clipping by global norm (Loshchilov and Hutter, arXiv 1711.05101; Pascanu et al.,
- * arXiv 1211.5063) as one DL4J updater over the whole flattened gradient. The state view is [first
- * moment | second moment], so averaging and checkpoints see both. The decoupled decay itself is
- * DL4J's post-updater weight decay, which the layer asks for on matrices only.
+ * AdamW (Loshchilov and Hutter, arXiv 1711.05101). Its state is [first moment | second moment]; of
+ * {@link Turns}, each begins its bias correction anew.
  */
-public final class AdamW implements IUpdater {
+public final class AdamW extends FlatOptimizer {
   private static final long serialVersionUID = 1;
 
-  private ISchedule schedule;
   private final double beta1;
   private final double beta2;
   private final double epsilon;
-  private final double clipNorm;
+
+  /** AdamW of all parameters. */
+  public AdamW(ISchedule schedule, double beta1, double beta2, double epsilon, double clipNorm) {
+    this(schedule, beta1, beta2, epsilon, clipNorm, Turns.ALL);
+  }
 
   /**
    * @param schedule learning rate per step
@@ -29,18 +27,20 @@ public final class AdamW implements IUpdater {
    * @param beta2 decay of the second moment, in [0, 1)
    * @param epsilon added to the root of the second moment
    * @param clipNorm gradients of a larger global norm are scaled down to it; 0 for no clipping
+   * @param turns which parameters a step moves
    */
+  @JsonCreator
   public AdamW(
       @JsonProperty("schedule") ISchedule schedule,
       @JsonProperty("beta1") double beta1,
       @JsonProperty("beta2") double beta2,
       @JsonProperty("epsilon") double epsilon,
-      @JsonProperty("clipNorm") double clipNorm) {
-    this.schedule = schedule;
+      @JsonProperty("clipNorm") double clipNorm,
+      @JsonProperty("turns") Turns turns) {
+    super(schedule, clipNorm, turns);
     this.beta1 = beta1;
     this.beta2 = beta2;
     this.epsilon = epsilon;
-    this.clipNorm = clipNorm;
   }
 
   double beta1() {
@@ -55,62 +55,32 @@ public final class AdamW implements IUpdater {
     return epsilon;
   }
 
-  double clipNorm() {
-    return clipNorm;
+  @Override
+  int stateVectors() {
+    return 2;
   }
 
   @Override
-  public long stateSize(long parameters) {
-    return 2 * parameters;
+  AdamW copy() {
+    return new AdamW(schedule().clone(), beta1, beta2, epsilon, clipNorm(), turns());
   }
 
   @Override
-  public GradientUpdater<AdamW> instantiate(INDArray view, boolean initialize) {
-    AdamWUpdater updater = new AdamWUpdater(this);
-    updater.setStateViewArray(view, null, 'c', initialize);
-    return updater;
-  }
-
-  @Override
-  public GradientUpdater<AdamW> instantiate(Map<String, INDArray> state, boolean initialize) {
-    throw new UnsupportedOperationException("AdamW works over DL4J's flattened state view only");
-  }
-
-  @Override
-  public double getLearningRate(int iteration, int epoch) {
-    return schedule.valueAt(iteration, epoch);
-  }
-
-  @Override
-  public boolean hasLearningRate() {
-    return true;
-  }
-
-  @Override
-  public void setLrAndSchedule(double learningRate, ISchedule newSchedule) {
-    schedule =
-        newSchedule != null
-            ? newSchedule
-            : new Schedule(Schedule.Kind.CONSTANT, learningRate, 0, 0, 1, 0);
-  }
-
-  @Override
-  public AdamW clone() {
-    return new AdamW(schedule.clone(), beta1, beta2, epsilon, clipNorm);
+  AdamWUpdater updater() {
+    return new AdamWUpdater(this);
   }
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof AdamW that
-        && schedule.equals(that.schedule)
+    return super.equals(other)
+        && other instanceof AdamW that
         && beta1 == that.beta1
         && beta2 == that.beta2
-        && epsilon == that.epsilon
-        && clipNorm == that.clipNorm;
+        && epsilon == that.epsilon;
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(schedule, beta1, beta2, epsilon, clipNorm);
+    return Objects.hash(super.hashCode(), beta1, beta2, epsilon);
   }
 }

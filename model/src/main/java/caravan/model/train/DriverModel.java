@@ -35,7 +35,7 @@ final class DriverModel implements TrainedModel {
             spark,
             graph.getConfiguration(),
             config.workers(),
-            config.batchSequences(),
+            config.workerSequences(),
             setup.seed(),
             exchange);
   }

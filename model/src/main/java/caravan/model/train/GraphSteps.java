@@ -3,6 +3,7 @@ package caravan.model.train;
 import caravan.model.LlamaGraph;
 import caravan.model.LlamaLayer;
 import caravan.model.LlamaOutput;
+import caravan.model.WeightDecayRates;
 import caravan.model.engine.ResidentTraining;
 import caravan.model.engine.ResidentTraining.Step;
 import java.util.ArrayList;
@@ -21,19 +22,28 @@ import org.nd4j.linalg.learning.GradientUpdater;
  */
 public final class GraphSteps {
   private final ComputationGraph graph;
-  private final Optional<AdamW> adam;
+  private final Optional<FlatUpdater<?>> updater;
   private final Optional<ResidentTraining> resident;
   private final List<Step> steps = new ArrayList<>();
 
   public GraphSteps(ComputationGraph graph) {
     this.graph = graph;
-    this.adam = adam(graph).map(AdamWUpdater::getConfig);
-    this.resident = adam.flatMap(config -> open(graph, config));
+    GradientUpdater<?> first = graph.getUpdater().getUpdaterBlocks().get(0).getGradientUpdater();
+    this.updater = first instanceof FlatUpdater<?> flat ? Optional.of(flat) : Optional.empty();
+    this.resident =
+        first instanceof AdamWUpdater adamW && residentOffers(graph, adamW.getConfig())
+            ? open(graph, adamW.getConfig())
+            : Optional.empty();
   }
 
-  private static Optional<AdamWUpdater> adam(ComputationGraph graph) {
-    GradientUpdater<?> updater = graph.getUpdater().getUpdaterBlocks().get(0).getGradientUpdater();
-    return updater instanceof AdamWUpdater adamW ? Optional.of(adamW) : Optional.empty();
+  /** What an engine's own training does not know is done here, on its gradient. */
+  private static boolean residentOffers(ComputationGraph graph, AdamW config) {
+    LlamaLayer layer = LlamaGraph.output(graph).layerConf();
+    return config.turns().equals(Turns.ALL)
+        && layer.passSequences() == 0
+        && !layer.objective().penalizes()
+        && !layer.objective().drops()
+        && layer.decay().equals(WeightDecayRates.ofMatrices(layer.decay().matrices()));
   }
 
   private static Optional<ResidentTraining> open(ComputationGraph graph, AdamW config) {
@@ -52,7 +62,7 @@ public final class GraphSteps {
                 config.beta2(),
                 config.epsilon(),
                 config.clipNorm(),
-                layer.weightDecay()));
+                layer.decay().matrices()));
   }
 
   /** One update on a batch. */
@@ -60,7 +70,7 @@ public final class GraphSteps {
     INDArray targets = batch.getLabels(0);
     if (resident.isEmpty()) {
       graph.fit(batch);
-      double norm = adam(graph).map(AdamWUpdater::gradientNorm).orElse(Double.NaN);
+      double norm = updater.map(FlatUpdater::gradientNorm).orElse(Double.NaN);
       steps.add(
           new Step(
               graph.score(),
@@ -70,7 +80,10 @@ public final class GraphSteps {
     }
     int iteration = graph.getConfiguration().getIterationCount();
     double rate =
-        adam.orElseThrow().getLearningRate(iteration, graph.getConfiguration().getEpochCount());
+        updater
+            .orElseThrow()
+            .getConfig()
+            .getLearningRate(iteration, graph.getConfiguration().getEpochCount());
     resident.get().step(LlamaOutput.tokens(batch.getFeatures(0), targets), rate, iteration);
     graph.getConfiguration().setIterationCount(iteration + 1);
   }

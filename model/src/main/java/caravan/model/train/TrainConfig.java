@@ -1,8 +1,14 @@
 package caravan.model.train;
 
+import caravan.model.LlamaConfig;
+import caravan.model.LlamaLayer;
+import caravan.model.ParameterLayout;
+import caravan.model.WeightDecayRates;
 import caravan.model.engine.Engines;
+import caravan.model.engine.Objective;
 import java.io.Serializable;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * How to train; the keys under {@code train} in reference.conf, which states each one's unit, range
@@ -115,6 +121,10 @@ public record TrainConfig(
       atLeast("loss.z-loss", zLoss, 0);
       below("loss.label-smoothing", labelSmoothing);
     }
+
+    boolean isPlain() {
+      return zLoss == 0 && labelSmoothing == 0;
+    }
   }
 
   /**
@@ -129,6 +139,10 @@ public record TrainConfig(
     public Dropout {
       below("dropout.embedding", embedding);
       below("dropout.residual", residual);
+    }
+
+    boolean isOff() {
+      return embedding == 0 && residual == 0;
     }
   }
 
@@ -212,6 +226,11 @@ public record TrainConfig(
     choice("moments", moments, "average", "reset", "local");
     choice("on-worker-loss", onWorkerLoss, "recompute", "continue");
     choice("engine", engine, Engines.CPU, Engines.ND4J, Engines.CUDA);
+    if (engine.equals(Engines.CUDA) && !(loss.isPlain() && dropout.isOff())) {
+      throw new IllegalArgumentException(
+          "train.engine: got cuda with train.loss or train.dropout, wanted cpu: the engine on a GPU"
+              + " has no z-loss, label smoothing or dropout");
+    }
     if (minLearningRate > learningRate) {
       throw new IllegalArgumentException(
           "train.min-learning-rate: got "
@@ -221,9 +240,14 @@ public record TrainConfig(
     }
   }
 
+  /** Sequences that one step uses on one worker. */
+  public int workerSequences() {
+    return accumulationSteps * batchSequences;
+  }
+
   /** Sequences that one step uses over all workers. */
   public long stepSequences() {
-    return (long) workers * batchSequences;
+    return (long) workers * workerSequences();
   }
 
   /** The engine's name with everything that it needs to know. */
@@ -231,20 +255,51 @@ public record TrainConfig(
     return engine.equals(Engines.CUDA) ? Engines.cuda(cuda.precision(), cuda.recompute()) : engine;
   }
 
-  AdamW adamW() {
-    Schedule.Kind kind = Schedule.Kind.valueOf(schedule.toUpperCase(java.util.Locale.ROOT));
-    return new AdamW(
-        new Schedule(
-            kind,
-            learningRate,
-            minLearningRate,
-            warmupSteps,
-            steps,
-            (int) Math.round(steps * decayFraction)),
-        beta1,
-        beta2,
-        epsilon,
-        clipNorm);
+  /** Learning rate per step. */
+  Schedule rates() {
+    Schedule.Kind kind = Schedule.Kind.valueOf(schedule.toUpperCase(Locale.ROOT));
+    return new Schedule(
+        kind,
+        learningRate,
+        minLearningRate,
+        warmupSteps,
+        steps,
+        (int) Math.round(steps * decayFraction));
+  }
+
+  /**
+   * The rule of a step for a model.
+   *
+   * @throws IllegalArgumentException when a pattern of {@code freeze} fits none of its tensors
+   */
+  FlatOptimizer updater(LlamaConfig model) {
+    Turns turns = TrainedTensors.turns(new ParameterLayout(model), freeze, blockSteps);
+    return switch (optimizer.kind()) {
+      case "lion" -> new Lion(rates(), beta1, beta2, clipNorm, turns);
+      case "sgd" -> new MomentumSgd(rates(), optimizer.momentum(), clipNorm, turns);
+      default -> new AdamW(rates(), beta1, beta2, epsilon, clipNorm, turns);
+    };
+  }
+
+  /**
+   * The layer that trains a model so.
+   *
+   * @param seed of what dropout zeroes
+   */
+  LlamaLayer layer(LlamaConfig model, long seed) {
+    WeightDecayRates rates =
+        new WeightDecayRates(
+            weightDecay, weightDecay * decay.embeddings(), weightDecay * decay.norms());
+    Objective objective =
+        new Objective(
+            loss.zLoss(), loss.labelSmoothing(), dropout.embedding(), dropout.residual(), seed);
+    return new LlamaLayer(
+        model,
+        engineName(),
+        threads,
+        rates,
+        objective,
+        accumulationSteps == 1 ? 0 : batchSequences);
   }
 
   private static void atLeast(String key, double value, double minimum) {

@@ -103,12 +103,7 @@ public final class Trainer {
     TrainConfig config = setup.config();
     ComputationGraph graph =
         LlamaGraph.create(
-            setup.model(),
-            config.adamW(),
-            config.weightDecay(),
-            setup.seed(),
-            config.engineName(),
-            config.threads());
+            config.layer(setup.model(), setup.seed()), config.updater(setup.model()), setup.seed());
     FloatPointer parameters = new FloatPointer(graph.params().data().addressPointer());
     setup
         .base()
@@ -171,16 +166,15 @@ public final class Trainer {
     int first = state.step();
     state = state.after(done, steps * config.stepSequences());
     for (int i = 0; i < done.steps(); i++) {
-      if (!Double.isFinite(done.losses()[i])) {
-        throw diverged(done.losses()[i], first + i + 1);
-      }
+      requireFinite("training loss", done.losses()[i], first + i + 1);
+      requireFinite("gradient's norm", done.gradientNorms()[i], first + i + 1);
       metrics.add(
           new Metrics(
               first + i + 1,
               state.round(),
               now(),
               done.losses()[i],
-              config.adamW().getLearningRate(first + i, 0),
+              config.rates().valueAt(first + i, 0),
               done.gradientNorms()[i],
               done.targetTokens() / seconds,
               null));
@@ -196,7 +190,7 @@ public final class Trainer {
     long first = state.position();
     SequenceSource source = setup.data();
     SequenceOrder sequences = order;
-    int batch = config.batchSequences();
+    int batch = config.workerSequences();
     List<Integer> numbers =
         IntStream.range(0, config.workers()).boxed().collect(Collectors.toList());
     return spark
@@ -224,15 +218,19 @@ public final class Trainer {
     checkpoints.save(model, state, best);
   }
 
-  private IllegalStateException diverged(double loss, int step) {
+  private void requireFinite(String what, double value, int step) {
+    if (Double.isFinite(value)) {
+      return;
+    }
     metrics.flush();
     String good =
         store.steps().isEmpty()
             ? "none yet"
             : store.path(store.steps().get(store.steps().size() - 1));
-    return new IllegalStateException(
-        "training loss is "
-            + loss
+    throw new IllegalStateException(
+        what
+            + " is "
+            + value
             + " at step "
             + step
             + "; last good checkpoint: "

@@ -51,7 +51,8 @@ class TrainerSparkTest {
   void oneWorkerEqualsLocalTrainingBitForBit(@TempDir Path output) {
     Trainer.Setup setup = setup(output, config(8, 1, 3));
     new Trainer(spark, setup).run(() -> false, m -> {});
-    ComputationGraph local = LlamaGraph.create(MODEL, setup.config().adamW(), 0.1, 3, "cpu", 1);
+    ComputationGraph local =
+        LlamaGraph.create(MODEL, setup.config().updater(MODEL), 0.1, 3, "cpu", 1);
     LocalTrainer.train(local, DATA, new SequenceOrder(60, 3), 0, 4, 8);
     assertThat(parameters(output, 8)).containsExactly(GraphState.of(local).parameters());
   }
@@ -103,7 +104,7 @@ class TrainerSparkTest {
     assertThat(lines).extracting(Metrics::step).containsExactly(0, 1, 2, 3, 4, 5, 6, 7);
     assertThat(lines).extracting(Metrics::round).containsExactly(0, 1, 1, 1, 2, 2, 2, 3);
     for (Metrics line : lines.subList(1, 8)) {
-      assertThat(line.learningRate()).isEqualTo(config.adamW().getLearningRate(line.step() - 1, 0));
+      assertThat(line.learningRate()).isEqualTo(config.rates().valueAt(line.step() - 1, 0));
     }
   }
 
@@ -202,7 +203,7 @@ class TrainerSparkTest {
                 2));
     assertThatThrownBy(() -> new Trainer(spark, setup(output, wild)).run(() -> false, m -> {}))
         .isInstanceOf(IllegalStateException.class)
-        .hasMessageContaining("training loss is NaN at step")
+        .hasMessageMatching("(training loss|gradient's norm) is (NaN|Infinity) at step .*")
         .hasMessageContaining("last good checkpoint");
   }
 
