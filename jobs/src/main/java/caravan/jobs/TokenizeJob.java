@@ -35,6 +35,7 @@ final class TokenizeJob extends Job<TokenizeJob.Config> {
     SAID.put("excludedInValidation", "left out because validation-input holds them");
     SAID.put("excludedInTest", "left out because test-input holds them");
     SAID.put("unreadable", "unreadable records left out");
+    SAID.put("putAside", "records left out that are too large, no page or no article");
   }
 
   TokenizeJob() {
@@ -75,14 +76,15 @@ final class TokenizeJob extends Job<TokenizeJob.Config> {
   private static SplitInputs inputs(SparkSession spark, Config config) {
     Corpus corpus = Corpus.open(spark, config.input(), config.read());
     SplitInputs inputs =
-        SplitInputs.of(corpus.inputs(), corpus.documents(), config.read().maxBrokenFraction());
+        SplitInputs.of(
+            corpus.inputs(), corpus.reader().documents(spark), config.read().maxBrokenFraction());
     Map<String, List<String>> heldOut = new LinkedHashMap<>();
     heldOut.put(TokenManifest.VALIDATION, config.tokenize().validationInput());
     heldOut.put(TokenManifest.TEST, config.tokenize().testInput());
     for (Map.Entry<String, List<String>> split : heldOut.entrySet()) {
       if (!split.getValue().isEmpty()) {
         Corpus part = Corpus.open(spark, split.getValue(), config.read());
-        inputs = inputs.with(split.getKey(), part.inputs(), part.documents());
+        inputs = inputs.with(split.getKey(), part.inputs(), part.reader().documents(spark));
       }
     }
     return inputs;

@@ -89,6 +89,16 @@ public final class Documents {
     return col("meta").getItem(UNREADABLE_REASON);
   }
 
+  /** Why a record is unreadable, such as {@link #BROKEN_RECORD}; empty for a document. */
+  public static Optional<String> unreadableReason(Document d) {
+    return Optional.ofNullable(d.meta().get(UNREADABLE_REASON));
+  }
+
+  /** Whether this reason to be unreadable counts against {@code read.max-broken-fraction}. */
+  public static boolean isBroken(String reason) {
+    return BROKEN_REASONS.contains(reason);
+  }
+
   /** What is wrong with an unreadable record, in words; null in rows of documents. */
   public static Column unreadableDetail() {
     return col("meta").getItem(UNREADABLE_DETAIL);

@@ -80,8 +80,14 @@ public final class ShardWriter implements Closeable {
    * @param tokens its ids in the shard's type, with BOS and EOS
    */
   public void append(String id, String source, byte[] tokens) throws IOException {
+    append(id, source, tokens, 0, tokens.length);
+  }
+
+  /** The same, of ids that lie in {@code length} bytes of an array. */
+  public void append(String id, String source, byte[] array, int from, int length)
+      throws IOException {
     long start = tokens();
-    tokensFile.write(tokens);
+    tokensFile.write(array, from, length);
     boundsFile.write(bound.putLong(0, tokens()).array());
     provenance.append(paths.name(), start, tokens(), id, source);
     documents++;

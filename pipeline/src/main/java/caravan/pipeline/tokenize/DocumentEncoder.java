@@ -1,55 +1,27 @@
 package caravan.pipeline.tokenize;
 
+import caravan.pipeline.ChainedDocuments;
+import caravan.pipeline.Document;
+import caravan.pipeline.DocumentIterator;
+import caravan.pipeline.Documents;
 import caravan.pipeline.dedup.TextKey;
 import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.shard.TokenType;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Iterator;
 import java.util.Map;
+import java.util.Optional;
 import net.openhft.hashing.LongHashFunction;
-import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.broadcast.Broadcast;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.sql.types.StructType;
-import scala.collection.JavaConverters;
 
 /**
  * Encodes documents one by one and gives each its place: which split, and where in the split's
  * shuffled order. The split depends on the text and the held-out inputs alone, the order on source,
- * id and seed.
+ * id and seed. Gives blocks of {@link EncodedDocument}.
  */
-final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
-  /** In place of a split: the text is one of {@code tokenize.validation-input}; not encoded. */
-  static final String IN_VALIDATION = "excluded, in validation";
-
-  /** In place of a split: the text is one of {@code tokenize.test-input}; not encoded. */
-  static final String IN_TEST = "excluded, in test";
-
-  /** In place of a split: no document; not encoded. */
-  static final String UNREADABLE = "unreadable";
-
-  /**
-   * {@code split} is one of {@link TokenManifest#SPLITS}, or why there is none; {@code order} is
-   * the place in the split, as a signed number; {@code bucket} its highest 16 bits; {@code content}
-   * the {@link TextKey} of the text; {@code tokens} the ids as they lie in a shard.
-   */
-  static final StructType SCHEMA =
-      new StructType()
-          .add("split", DataTypes.StringType, false)
-          .add("bucket", DataTypes.IntegerType, false)
-          .add("order", DataTypes.LongType, false)
-          .add("source", DataTypes.StringType, false)
-          .add("language", DataTypes.StringType, false)
-          .add("id", DataTypes.StringType, false)
-          .add("content", DataTypes.LongType, false)
-          .add("textBytes", DataTypes.LongType, false)
-          .add("tokens", DataTypes.BinaryType, false);
-
-  /** Number of buckets. */
-  static final int BUCKETS = 1 << 16;
-
+final class DocumentEncoder implements FlatMapFunction<Iterator<DocumentIterator>, byte[]> {
   private static final long serialVersionUID = 1;
 
   private final Broadcast<Map<String, byte[]>> model;
@@ -57,27 +29,47 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
   private final TokenType dtype;
   private final TokenizeConfig config;
   private final long seed;
+  private final String given;
 
+  /**
+   * @param given the split that the documents are, or {@link SplitInputs#BY_HASH}
+   */
   DocumentEncoder(
       Broadcast<Map<String, byte[]>> model,
       Broadcast<HeldOutTexts> heldOut,
       TokenType dtype,
       TokenizeConfig config,
-      long seed) {
+      long seed,
+      String given) {
     this.model = model;
     this.heldOut = heldOut;
     this.dtype = dtype;
     this.config = config;
     this.seed = seed;
+    this.given = given;
   }
 
   @Override
-  public Iterator<Row> call(Iterator<Row> records) {
+  public Iterator<byte[]> call(Iterator<DocumentIterator> readers) {
     Tokenizer tokenizer = tokenizer();
     TokenBuffer ids = new TokenBuffer();
     TextKey key = new TextKey();
-    scala.collection.Iterator<Row> rows = JavaConverters.asScalaIterator(records);
-    return JavaConverters.asJavaIterator(rows.map(record -> encode(record, tokenizer, ids, key)));
+    Iterator<scala.Tuple2<Integer, byte[]>> blocks =
+        BlockPacker.pack(
+            ChainedDocuments.of(readers),
+            1,
+            (document, packer) -> encode(document, tokenizer, ids, key, packer));
+    return new Iterator<>() {
+      @Override
+      public boolean hasNext() {
+        return blocks.hasNext();
+      }
+
+      @Override
+      public byte[] next() {
+        return blocks.next()._2();
+      }
+    };
   }
 
   /** Documents name no special tokens: what looks like one is text. */
@@ -88,25 +80,49 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
         : tokenizer;
   }
 
-  private Row encode(Row record, Tokenizer tokenizer, TokenBuffer ids, TextKey key) {
-    String id = record.getAs("id");
-    String source = record.getAs("source");
-    String text = record.getAs("text");
+  private void encode(
+      Document document, Tokenizer tokenizer, TokenBuffer ids, TextKey key, BlockPacker packer) {
+    String text = document.text();
     long content = key.of(text);
-    String split =
-        record.<Boolean>getAs("readable") ? split(record.getAs("given"), content) : UNREADABLE;
-    boolean written = TokenManifest.SPLITS.contains(split);
-    long place = place(source, id, 0, seed);
-    return RowFactory.create(
-        split,
-        bucket(place),
-        place,
-        source,
-        record.getAs("language"),
-        id,
-        content,
-        written ? utf8Length(text) : 0L,
-        written ? tokens(text, tokenizer, ids) : new byte[0]);
+    String kind = kind(document, content);
+    boolean isWritten = TokenManifest.SPLITS.contains(kind);
+    ids.clear();
+    if (isWritten) {
+      ids.add(tokenizer.bosId());
+      tokenizer.encodeTo(text, ids);
+      if (config.writesEos()) ids.add(tokenizer.eosId());
+    }
+    EncodedDocument.Header header =
+        EncodedDocument.Header.of(
+            kind,
+            place(document.source(), document.id(), 0, seed),
+            content,
+            isWritten ? utf8Length(text) : 0,
+            document.source(),
+            document.language(),
+            document.id());
+    int tokenBytes = Math.multiplyExact(ids.size(), dtype.bytes());
+    ByteBuffer block = packer.room(0, header.recordBytes(tokenBytes));
+    header.writeTo(block, tokenBytes);
+    ids.writeTo(block, dtype);
+  }
+
+  private String kind(Document document, long content) {
+    Optional<String> reason = Documents.unreadableReason(document);
+    if (reason.isEmpty()) return split(content);
+    return Documents.isBroken(reason.get())
+        ? EncodedDocument.UNREADABLE
+        : EncodedDocument.PUT_ASIDE;
+  }
+
+  /** A held-out text is in one split only: test before validation before the corpus. */
+  private String split(long content) {
+    if (given.equals(TokenManifest.TEST)) return given;
+    if (heldOut.value().inTest(content)) return EncodedDocument.IN_TEST;
+    if (given.equals(TokenManifest.VALIDATION)) return given;
+    return heldOut.value().inValidation(content)
+        ? EncodedDocument.IN_VALIDATION
+        : config.split(content);
   }
 
   /** Bytes of a text in UTF-8, where half a character is U+FFFD. */
@@ -128,20 +144,6 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
     return bytes;
   }
 
-  /** A held-out text is in one split only: test before validation before the corpus. */
-  private String split(String given, long content) {
-    if (given.equals(TokenManifest.TEST)) {
-      return given;
-    }
-    if (heldOut.value().inTest(content)) {
-      return IN_TEST;
-    }
-    if (given.equals(TokenManifest.VALIDATION)) {
-      return given;
-    }
-    return heldOut.value().inValidation(content) ? IN_VALIDATION : config.split(content);
-  }
-
   /**
    * A document's place in the shuffled order of its split, as a signed number.
    *
@@ -151,17 +153,5 @@ final class DocumentEncoder implements MapPartitionsFunction<Row, Row> {
     String name = source + "\0" + id + (copy == 0 ? "" : "\0" + copy);
     return LongHashFunction.xx3(seed).hashBytes(name.getBytes(StandardCharsets.UTF_8))
         ^ Long.MIN_VALUE;
-  }
-
-  static int bucket(long place) {
-    return (int) ((place ^ Long.MIN_VALUE) >>> 48);
-  }
-
-  private byte[] tokens(String text, Tokenizer tokenizer, TokenBuffer ids) {
-    ids.clear();
-    ids.add(tokenizer.bosId());
-    tokenizer.encodeTo(text, ids);
-    if (config.writesEos()) ids.add(tokenizer.eosId());
-    return ids.toBytes(dtype);
   }
 }

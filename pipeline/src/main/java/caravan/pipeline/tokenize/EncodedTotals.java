@@ -1,68 +1,29 @@
 package caravan.pipeline.tokenize;
 
-import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.count;
-import static org.apache.spark.sql.functions.length;
-import static org.apache.spark.sql.functions.lit;
-import static org.apache.spark.sql.functions.sum;
-
 import caravan.pipeline.shard.TokenManifest;
-import caravan.pipeline.shard.TokenType;
-import java.util.HashMap;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 
 /**
  * What was encoded ({@link DocumentEncoder}), before it is written.
  *
  * @param groups sorted by split, source and language
+ * @param bucketTokens tokens in each bucket of a split's order, for every split
  */
-record EncodedTotals(List<Group> groups) {
+record EncodedTotals(List<Group> groups, Map<String, long[]> bucketTokens) {
 
   /** Documents of one split (or without one), source and language. */
   record Group(
       String split, String source, String language, long documents, long tokens, long textBytes) {
+    static final Comparator<Group> ORDER =
+        Comparator.comparing(Group::split)
+            .thenComparing(Group::source)
+            .thenComparing(Group::language);
+
     boolean isWritten() {
       return TokenManifest.SPLITS.contains(split);
     }
-  }
-
-  static EncodedTotals of(Dataset<Row> encoded, TokenType dtype) {
-    return new EncodedTotals(
-        encoded
-            .groupBy("split", "source", "language")
-            .agg(
-                count(lit(1)).as("documents"),
-                sum(length(col("tokens"))).as("bytes"),
-                sum("textBytes").as("textBytes"))
-            .orderBy("split", "source", "language")
-            .collectAsList()
-            .stream()
-            .map(
-                row ->
-                    new Group(
-                        row.getString(0),
-                        row.getString(1),
-                        row.getString(2),
-                        row.getLong(3),
-                        row.getLong(4) / dtype.bytes(),
-                        row.getLong(5)))
-            .toList());
-  }
-
-  /** Tokens in each bucket, in order, for every split. */
-  static Map<String, long[]> buckets(Dataset<Row> encoded, TokenType dtype) {
-    Map<String, long[]> buckets = new HashMap<>();
-    TokenManifest.SPLITS.forEach(split -> buckets.put(split, new long[DocumentEncoder.BUCKETS]));
-    encoded
-        .groupBy("split", "bucket")
-        .agg(sum(length(col("tokens"))).as("bytes"))
-        .toLocalIterator()
-        .forEachRemaining(
-            row -> buckets.get(row.getString(0))[row.getInt(1)] = row.getLong(2) / dtype.bytes());
-    return buckets;
   }
 
   /** The groups of one split. */
@@ -102,7 +63,7 @@ record EncodedTotals(List<Group> groups) {
                 records(),
                 documents(TokenManifest.VALIDATION),
                 documents(TokenManifest.TEST),
-                documents(DocumentEncoder.IN_VALIDATION) + documents(DocumentEncoder.IN_TEST),
-                documents(DocumentEncoder.UNREADABLE)));
+                documents(EncodedDocument.IN_VALIDATION) + documents(EncodedDocument.IN_TEST),
+                documents(EncodedDocument.UNREADABLE) + documents(EncodedDocument.PUT_ASIDE)));
   }
 }

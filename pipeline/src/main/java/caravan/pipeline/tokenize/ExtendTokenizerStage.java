@@ -128,9 +128,12 @@ public final class ExtendTokenizerStage {
         new PieceRules(config.maxPieceLength(), base.model().trainer().splitDigits());
     SegmentSplitter splitter = new SegmentSplitter(rules, userDefinedSymbols());
     try (CountedSegments counted = SegmentCounter.count(texts.documents(), splitter)) {
-      SplitInputs.of(texts.inputs(), texts.documents(), maxBrokenFraction)
-          .checkUnreadable(
-              counted.counted(SegmentCounter.UNREADABLE), counted.counted(SegmentCounter.RECORDS));
+      UnreadableRecords.check(
+          texts.inputs(),
+          texts.documents(),
+          counted.counted(SegmentCounter.UNREADABLE),
+          counted.counted(SegmentCounter.RECORDS),
+          maxBrokenFraction);
       return VocabularyExtender.extend(
           base.model(),
           counted.characters(),

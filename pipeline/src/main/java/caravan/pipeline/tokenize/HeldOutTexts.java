@@ -1,16 +1,16 @@
 package caravan.pipeline.tokenize;
 
-import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.udf;
-
+import caravan.pipeline.ChainedDocuments;
+import caravan.pipeline.Document;
+import caravan.pipeline.DocumentIterator;
+import caravan.pipeline.Documents;
 import caravan.pipeline.dedup.TextKey;
 import caravan.pipeline.shard.TokenManifest;
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.Iterator;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.api.java.UDF1;
-import org.apache.spark.sql.types.DataTypes;
+import java.util.List;
+import org.apache.spark.api.java.JavaRDD;
 
 /**
  * Hashes of the texts that held-out inputs name, sorted: 8 bytes a text on the driver and on each
@@ -33,31 +33,38 @@ final class HeldOutTexts implements Serializable {
   }
 
   private static long[] keys(SplitInputs inputs, String split) {
-    UDF1<String, Long> key = text -> new TextKey().of(text);
-    return inputs
-        .texts(split)
-        .map(
-            texts ->
-                sorted(
-                    texts
-                        .select(udf(key, DataTypes.LongType).apply(col("text")))
-                        .distinct()
-                        .toLocalIterator()))
-        .orElseGet(() -> new long[0]);
+    long[] keys = new long[0];
+    for (JavaRDD<DocumentIterator> documents : inputs.heldOut(split)) {
+      for (long[] more : documents.mapPartitions(HeldOutTexts::keys).collect()) {
+        int size = keys.length;
+        keys = Arrays.copyOf(keys, Math.addExact(size, more.length));
+        System.arraycopy(more, 0, keys, size, more.length);
+      }
+    }
+    return distinct(keys, keys.length);
   }
 
-  private static long[] sorted(Iterator<Row> rows) {
+  private static Iterator<long[]> keys(Iterator<DocumentIterator> readers) {
+    Iterator<Document> documents = ChainedDocuments.of(readers);
+    TextKey key = new TextKey();
     long[] keys = new long[1024];
     int size = 0;
-    while (rows.hasNext()) {
-      if (size == keys.length) {
-        keys = Arrays.copyOf(keys, Math.multiplyExact(size, 2));
-      }
-      keys[size++] = rows.next().getLong(0);
+    while (documents.hasNext()) {
+      Document document = documents.next();
+      if (Documents.unreadableReason(document).isPresent()) continue;
+      if (size == keys.length) keys = Arrays.copyOf(keys, Math.multiplyExact(size, 2));
+      keys[size++] = key.of(document.text());
     }
-    keys = Arrays.copyOf(keys, size);
-    Arrays.sort(keys);
-    return keys;
+    return List.of(distinct(keys, size)).iterator();
+  }
+
+  private static long[] distinct(long[] keys, int size) {
+    Arrays.sort(keys, 0, size);
+    int kept = 0;
+    for (int i = 0; i < size; i++) {
+      if (kept == 0 || keys[i] != keys[kept - 1]) keys[kept++] = keys[i];
+    }
+    return Arrays.copyOf(keys, kept);
   }
 
   /** Whether a text of this {@link TextKey} is held out for validation. */

@@ -59,9 +59,10 @@ record MixedTotals(EncodedTotals read, EncodedTotals written, Mixture mixture) {
               "tokenize: wrote %,d documents of %,d; run it again",
               counts.get("documents"), written.documents()));
     }
-    counts.put("excludedInValidation", read.documents(DocumentEncoder.IN_VALIDATION));
-    counts.put("excludedInTest", read.documents(DocumentEncoder.IN_TEST));
-    counts.put("unreadable", read.documents(DocumentEncoder.UNREADABLE));
+    counts.put("excludedInValidation", read.documents(EncodedDocument.IN_VALIDATION));
+    counts.put("excludedInTest", read.documents(EncodedDocument.IN_TEST));
+    counts.put("unreadable", read.documents(EncodedDocument.UNREADABLE));
+    counts.put("putAside", read.documents(EncodedDocument.PUT_ASIDE));
     return counts;
   }
 }

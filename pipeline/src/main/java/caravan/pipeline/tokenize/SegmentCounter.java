@@ -3,7 +3,6 @@ package caravan.pipeline.tokenize;
 import static org.apache.spark.sql.functions.sum;
 
 import caravan.pipeline.Documents;
-import java.util.Set;
 import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -27,8 +26,6 @@ final class SegmentCounter {
 
   /** Records that their reader put aside for another reason: too large, no page, no article. */
   static final String PUT_ASIDE = "\0put aside";
-
-  private static final Set<String> BROKEN = Set.of(Documents.BROKEN_RECORD, Documents.INVALID_UTF8);
 
   private SegmentCounter() {}
 
@@ -54,7 +51,7 @@ final class SegmentCounter {
     if (document.isNullAt(1)) {
       splitter.split(document.getString(0), segment -> sums.add(segment, 1));
     } else {
-      sums.add(BROKEN.contains(document.getString(1)) ? UNREADABLE : PUT_ASIDE, 1);
+      sums.add(Documents.isBroken(document.getString(1)) ? UNREADABLE : PUT_ASIDE, 1);
     }
   }
 }

@@ -7,58 +7,52 @@ import caravan.pipeline.shard.ShardWriter;
 import caravan.pipeline.shard.TokenManifest.Shard;
 import caravan.pipeline.shard.TokenType;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
-import org.apache.spark.api.java.function.MapPartitionsFunction;
-import org.apache.spark.sql.Row;
+import org.apache.spark.api.java.function.Function2;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
- * Writes the shards of a partition, which holds whole shards, sorted. Gives a {@link
- * ShardWriter.Written} in JSON for each.
+ * Writes a shard: the partition's number is the shard's, and its documents come in their order.
+ * Gives a {@link ShardWriter.Written} in JSON.
  */
-final class ShardPartitionWriter implements MapPartitionsFunction<Row, String> {
+final class ShardPartitionWriter
+    implements Function2<Integer, Iterator<EncodedDocument>, Iterator<String>> {
   private static final long serialVersionUID = 1;
 
   private final SerializableConfiguration conf;
   private final String directory;
   private final ShardFormat format;
   private final int vocabSize;
+  private final Broadcast<ShardSlices> slices;
 
   ShardPartitionWriter(
-      SerializableConfiguration conf, String directory, ShardFormat format, int vocabSize) {
+      SerializableConfiguration conf,
+      String directory,
+      ShardFormat format,
+      int vocabSize,
+      Broadcast<ShardSlices> slices) {
     this.conf = conf;
     this.directory = directory;
     this.format = format;
     this.vocabSize = vocabSize;
+    this.slices = slices;
   }
 
   @Override
-  public Iterator<String> call(Iterator<Row> documents) throws IOException {
-    List<String> written = new ArrayList<>();
-    ShardWriter writer = null;
-    try {
-      String open = "";
+  public Iterator<String> call(Integer number, Iterator<EncodedDocument> documents)
+      throws IOException {
+    ShardSlices.ShardRange shard = slices.value().shards().get(number);
+    try (ShardWriter writer = writer(shard.split(), shard.index())) {
       while (documents.hasNext()) {
-        Row document = documents.next();
-        String split = document.getAs("split");
-        int shard = document.getAs("shard");
-        String name = split + "-" + shard;
-        if (!name.equals(open)) {
-          if (writer != null) written.add(commit(writer));
-          writer = writer(split, shard);
-          open = name;
-        }
-        writer.append(document.getAs("id"), document.getAs("source"), document.getAs("tokens"));
+        EncodedDocument d = documents.next();
+        writer.append(d.id(), d.source(), d.block().array(), d.tokensFrom(), d.tokenBytes());
       }
-      if (writer != null) written.add(commit(writer));
-    } finally {
-      if (writer != null) writer.close();
+      return List.of(Json.MAPPER.writeValueAsString(writer.commit())).iterator();
     }
-    return written.iterator();
   }
 
   private ShardWriter writer(String split, int shard) throws IOException {
@@ -69,9 +63,5 @@ final class ShardPartitionWriter implements MapPartitionsFunction<Row, String> {
         TokenType.forVocabulary(vocabSize),
         format,
         "attempt-" + TaskContext.get().taskAttemptId());
-  }
-
-  private static String commit(ShardWriter writer) throws IOException {
-    return Json.MAPPER.writeValueAsString(writer.commit());
   }
 }

@@ -1,23 +1,23 @@
 package caravan.pipeline.tokenize;
 
-import static org.apache.spark.sql.functions.coalesce;
-import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.lit;
-
+import caravan.pipeline.ChainedDocuments;
+import caravan.pipeline.Document;
+import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.StageReport;
+import caravan.pipeline.Tagged;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
+import org.apache.spark.api.java.JavaRDD;
 
 /**
  * What is tokenized: a corpus that is split by hash, and inputs that are one split as a whole.
@@ -31,21 +31,22 @@ public record SplitInputs(List<Part> parts, double maxBrokenFraction) {
 
   /**
    * @param split {@code validation} or {@code test}; empty: by the hash of each text
-   * @param documents rows of {@link Documents#SCHEMA}
+   * @param documents readers, which give the same documents each time they are used
    */
-  public record Part(String split, Inputs inputs, Dataset<Row> documents) {}
+  public record Part(String split, Inputs inputs, JavaRDD<DocumentIterator> documents) {}
 
   public SplitInputs {
     parts = List.copyOf(parts);
   }
 
   /** A corpus that is split by hash. */
-  public static SplitInputs of(Inputs inputs, Dataset<Row> documents, double maxBrokenFraction) {
+  public static SplitInputs of(
+      Inputs inputs, JavaRDD<DocumentIterator> documents, double maxBrokenFraction) {
     return new SplitInputs(List.of(new Part(BY_HASH, inputs, documents)), maxBrokenFraction);
   }
 
   /** The same, and an input that is one split as a whole. */
-  public SplitInputs with(String split, Inputs inputs, Dataset<Row> documents) {
+  public SplitInputs with(String split, Inputs inputs, JavaRDD<DocumentIterator> documents) {
     List<Part> more = new ArrayList<>(parts);
     more.add(new Part(split, inputs, documents));
     return new SplitInputs(more, maxBrokenFraction);
@@ -78,61 +79,42 @@ public record SplitInputs(List<Part> parts, double maxBrokenFraction) {
             .toList());
   }
 
-  /** All records; {@code given} is the split that their part is, {@code readable} as it says. */
-  Dataset<Row> records() {
-    return parts.stream()
-        .map(
-            part ->
-                part.documents()
-                    .select(
-                        col("id"),
-                        col("source"),
-                        col("language"),
-                        col("text"),
-                        lit(part.split()).as("given"),
-                        Documents.unreadableReason().isNull().as("readable")))
-        .reduce(Dataset::union)
-        .orElseThrow();
-  }
-
-  /** Texts of the inputs that are this split as a whole. */
-  Optional<Dataset<Row>> texts(String split) {
-    return parts.stream()
-        .filter(part -> part.split().equals(split))
-        .map(part -> part.documents().filter(Documents.unreadableReason().isNull()).select("text"))
-        .reduce(Dataset::union);
+  /** Readers of the inputs that are this split as a whole. */
+  List<JavaRDD<DocumentIterator>> heldOut(String split) {
+    return parts.stream().filter(part -> part.split().equals(split)).map(Part::documents).toList();
   }
 
   /**
-   * @throws IllegalArgumentException when too many records are unreadable
+   * @param unreadable records that count against {@code maxBrokenFraction}
+   * @throws IllegalArgumentException when they are too many
    */
   void checkUnreadable(long unreadable, long records) {
-    if (unreadable <= maxBrokenFraction * records) {
-      return;
+    String specs = parts.stream().map(p -> p.inputs().spec()).collect(Collectors.joining(", "));
+    UnreadableRecords.check(specs, unreadable, records, maxBrokenFraction, this::example);
+  }
+
+  /** Path and fault of the first broken record of each task, the first of those by path and id. */
+  private String example() {
+    return parts.stream()
+        .flatMap(part -> part.documents().mapPartitions(SplitInputs::broken).collect().stream())
+        .min(Comparator.comparing((String[] record) -> record[0]).thenComparing(r -> r[1]))
+        .map(record -> record[0] + ": " + record[2])
+        .orElseThrow();
+  }
+
+  private static Iterator<String[]> broken(Iterator<DocumentIterator> readers) {
+    Iterator<Document> documents = ChainedDocuments.of(readers);
+    String[] first = null;
+    while (documents.hasNext()) {
+      Document d = documents.next();
+      Optional<Tagged> tagged =
+          Documents.taggedIfUnreadable(d).filter(t -> Documents.isBroken(t.reason()));
+      if (tagged.isEmpty()) continue;
+      String[] record = {d.path(), d.id(), tagged.get().detail()};
+      if (first == null || (d.path() + "\0" + d.id()).compareTo(first[0] + "\0" + first[1]) < 0) {
+        first = record;
+      }
     }
-    Row example =
-        parts.stream()
-            .map(
-                part ->
-                    part.documents()
-                        .select(
-                            col("path"),
-                            col("id"),
-                            Documents.unreadableReason().as("reason"),
-                            coalesce(Documents.unreadableDetail(), lit("")).as("detail"))
-                        .filter(col("reason").isNotNull()))
-            .reduce(Dataset::union)
-            .orElseThrow()
-            .orderBy("path", "id")
-            .first();
-    throw new IllegalArgumentException(
-        "input %s: %,d of %,d records are unreadable, wanted at most %s of them; for example %s: %s. Check read.format and the field names, or raise read.max-broken-fraction"
-            .formatted(
-                parts.stream().map(p -> p.inputs().spec()).collect(Collectors.joining(", ")),
-                unreadable,
-                records,
-                maxBrokenFraction,
-                example.getString(0),
-                example.getString(3)));
+    return first == null ? List.<String[]>of().iterator() : List.<String[]>of(first).iterator();
   }
 }

@@ -2,7 +2,6 @@ package caravan.pipeline.tokenize;
 
 import caravan.pipeline.shard.TokenType;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /** A growing run of token ids, reused from document to document. */
@@ -58,16 +57,15 @@ public final class TokenBuffer {
     return Arrays.copyOf(ids, size);
   }
 
-  /** The ids as they lie in a shard. */
-  byte[] toBytes(TokenType dtype) {
-    byte[] bytes = new byte[Math.multiplyExact(size, dtype.bytes())];
-    ByteBuffer out = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+  /** Writes the ids as they lie in a shard into a little-endian block. */
+  void writeTo(ByteBuffer block, TokenType dtype) {
+    int start = block.position();
     if (dtype == TokenType.UINT16) {
-      for (int i = 0; i < size; i++) out.putShort(2 * i, (short) ids[i]);
+      for (int i = 0; i < size; i++) block.putShort(start + 2 * i, (short) ids[i]);
     } else {
-      for (int i = 0; i < size; i++) out.putInt(4 * i, ids[i]);
+      for (int i = 0; i < size; i++) block.putInt(start + 4 * i, ids[i]);
     }
-    return bytes;
+    block.position(start + size * dtype.bytes());
   }
 
   private void grow(int wanted) {

@@ -1,21 +1,13 @@
 package caravan.pipeline.tokenize;
 
-import static org.apache.spark.sql.functions.col;
-import static org.apache.spark.sql.functions.udf;
-
-import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
 import caravan.pipeline.shard.ShardFormat;
-import caravan.pipeline.shard.ShardPlan;
 import caravan.pipeline.shard.ShardWriter;
 import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.shard.TokenManifest.Shard;
 import caravan.pipeline.shard.TokenType;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -23,16 +15,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.api.java.function.FlatMapFunction;
-import org.apache.spark.broadcast.Broadcast;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.api.java.UDF2;
-import org.apache.spark.sql.types.DataTypes;
-import org.apache.spark.storage.StorageLevel;
-import org.apache.spark.util.SerializableConfiguration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -135,42 +118,31 @@ public final class TokenizeStage {
       if (ShardFormat.isShardPath(relative(directory, file))) storage.delete(file.getPath());
     }
     JavaSparkContext sc = JavaSparkContext.fromSparkContext(spark.sparkContext());
-    // Bytes, because they cross under any spark.serializer; executors keep one tokenizer each.
-    Broadcast<Map<String, byte[]>> shared = sc.broadcast(new HashMap<>(tokenizer.files()));
-    Broadcast<HeldOutTexts> heldOut = sc.broadcast(HeldOutTexts.of(inputs));
-    Dataset<Row> encoded =
-        inputs
-            .records()
-            .mapPartitions(
-                new DocumentEncoder(shared, heldOut, dtype, config, seed),
-                Encoders.row(DocumentEncoder.SCHEMA))
-            .persist(StorageLevel.DISK_ONLY());
-    try {
+    try (EncodedCorpus encoded = new EncodedCorpus(sc, inputs, tokenizer, config, seed)) {
       Manifest manifest = write(inputs, encoded, directory);
       manifest.write(conf, directory);
       return manifest;
-    } finally {
-      encoded.unpersist();
-      shared.destroy();
-      heldOut.destroy();
     }
   }
 
-  private Manifest write(SplitInputs inputs, Dataset<Row> encoded, Path directory) {
-    EncodedTotals read = EncodedTotals.of(encoded, dtype);
-    inputs.checkUnreadable(read.documents(DocumentEncoder.UNREADABLE), read.records());
+  private Manifest write(SplitInputs inputs, EncodedCorpus encoded, Path directory) {
+    EncodedTotals read = encoded.totals();
+    inputs.checkUnreadable(read.documents(EncodedDocument.UNREADABLE), read.records());
     read.requireTraining(directory.toString());
     requireValidation(read, directory);
     warnOfEmptySplits(read);
     Mixture mixture = mixture(read);
-    Dataset<Row> mixed = encoded.filter(col("split").isInCollection(TokenManifest.SPLITS));
-    if (!config.mixture().isEmpty()) {
-      FlatMapFunction<Row, Row> copies = new MixedCopies(mixture, seed)::call;
-      mixed = mixed.flatMap(copies, Encoders.row(DocumentEncoder.SCHEMA));
-    }
-    EncodedTotals written = config.mixture().isEmpty() ? read : EncodedTotals.of(mixed, dtype);
+    boolean isMixed = !config.mixture().isEmpty();
+    EncodedTotals written = isMixed ? encoded.totals(mixture) : read;
     written.requireTraining(directory.toString());
-    List<ShardWriter.Written> shards = writeShards(mixed, directory);
+    List<ShardWriter.Written> shards =
+        encoded.write(
+            written,
+            isMixed ? new MixedCopies(mixture, seed) : MixedCopies.ONCE,
+            this::shardTokens,
+            directory,
+            config.format(),
+            tokenizer.vocabSize());
     tokenizer
         .files()
         .forEach((name, bytes) -> storage.writeAtomically(new Path(directory, name), bytes));
@@ -209,40 +181,6 @@ public final class TokenizeStage {
         read.groups(TokenManifest.TRAIN).stream()
             .map(g -> new Mixture.Group(g.source(), g.language(), g.tokens()))
             .toList());
-  }
-
-  private List<ShardWriter.Written> writeShards(Dataset<Row> mixed, Path directory) {
-    Map<String, ShardPlan> plans = new HashMap<>();
-    EncodedTotals.buckets(mixed, dtype)
-        .forEach((split, buckets) -> plans.put(split, new ShardPlan(buckets, shardTokens(split))));
-    UDF2<String, Integer, Integer> shardOf = (split, bucket) -> plans.get(split).shardOf(bucket);
-    Dataset<Row> sorted =
-        mixed
-            .withColumn(
-                "shard", udf(shardOf, DataTypes.IntegerType).apply(col("split"), col("bucket")))
-            .repartition(
-                plans.values().stream().mapToInt(ShardPlan::shardCount).sum(),
-                col("split"),
-                col("shard"))
-            .sortWithinPartitions("split", "shard", "order", "source", "id", "content", "tokens");
-    List<ShardWriter.Written> written = new ArrayList<>();
-    ShardPartitionWriter writer =
-        new ShardPartitionWriter(
-            new SerializableConfiguration(conf),
-            directory.toString(),
-            config.format(),
-            tokenizer.vocabSize());
-    for (String json : sorted.mapPartitions(writer, Encoders.STRING()).collectAsList()) {
-      try {
-        written.add(Json.MAPPER.readValue(json, ShardWriter.Written.class));
-      } catch (JsonProcessingException e) {
-        throw new IllegalStateException("a shard's description cannot be read: " + json, e);
-      }
-    }
-    written.sort(
-        Comparator.comparing((ShardWriter.Written w) -> w.shard().split())
-            .thenComparing(w -> w.shard().index()));
-    return written;
   }
 
   private long shardTokens(String split) {

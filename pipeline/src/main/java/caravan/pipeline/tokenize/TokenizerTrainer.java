@@ -70,7 +70,7 @@ public final class TokenizerTrainer {
       long records = counted.counted(SegmentCounter.RECORDS);
       long unreadable = counted.counted(SegmentCounter.UNREADABLE);
       long putAside = counted.counted(SegmentCounter.PUT_ASIDE);
-      SplitInputs.of(inputs, documents, maxBrokenFraction).checkUnreadable(unreadable, records);
+      UnreadableRecords.check(inputs, documents, unreadable, records, maxBrokenFraction);
       Map<Integer, Long> characters = counted.characters();
       requireText(inputs, records, putAside, characters);
       Alphabet alphabet = Alphabet.of(characters, config.characterCoverage(), config.symbols());

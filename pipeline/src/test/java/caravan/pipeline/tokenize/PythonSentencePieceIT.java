@@ -6,6 +6,7 @@ import caravan.pipeline.Document;
 import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Json;
+import caravan.pipeline.TestDocuments;
 import caravan.pipeline.TestSpark;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
@@ -71,7 +72,9 @@ class PythonSentencePieceIT {
         .write(inputs, documents, folder.resolve("characters").toString());
     tokenizer = SentencePieceTokenizer.read(folder.resolve("tokenizer/tokenizer.model"));
     new TokenizeStage(spark, tokenizer, TokenizeConfig.of(0.1, 4000, true), 42)
-        .write(SplitInputs.of(inputs, documents, 0), folder.resolve("tokens").toString());
+        .write(
+            SplitInputs.of(inputs, TestDocuments.readers(DOCUMENTS, 1), 0),
+            folder.resolve("tokens").toString());
     Files.write(folder.resolve("lines.json"), Json.bytes(LINES));
     String model = folder.resolve("tokenizer/tokenizer.model").toString();
     String lines = folder.resolve("lines.json").toString();

@@ -3,9 +3,9 @@ package caravan.pipeline.tokenize;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Json;
+import caravan.pipeline.TestDocuments;
 import caravan.pipeline.TestSpark;
 import caravan.pipeline.shard.ShardFormat;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -13,8 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -34,8 +32,6 @@ class ShardFormatsIT {
     Inputs inputs =
         Inputs.resolve(
             spark.sparkContext().hadoopConfiguration(), folder.resolve("input.jsonl").toString());
-    Dataset<Row> documents =
-        spark.createDataFrame(DOCUMENTS.stream().map(Documents::toRow).toList(), Documents.SCHEMA);
     SentencePiece tokenizer =
         Encoder.FAST.open(
             TestModels.model("▁t", "he", "in", "的", "天气", "▁", "😀", "e", "t").toBytes(), "model");
@@ -44,7 +40,8 @@ class ShardFormatsIT {
       new TokenizeStage(
               spark, tokenizer, TokenizeConfig.of(0.2, 3000, true).with(Encoder.FAST, format), 42)
           .write(
-              SplitInputs.of(inputs, documents, 0), folder.resolve(format.toString()).toString());
+              SplitInputs.of(inputs, TestDocuments.readers(DOCUMENTS, 1), 0),
+              folder.resolve(format.toString()).toString());
     }
     read =
         Json.MAPPER.readTree(

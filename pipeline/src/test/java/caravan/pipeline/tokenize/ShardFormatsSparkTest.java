@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
+import caravan.pipeline.TestDocuments;
 import caravan.pipeline.TestSpark;
 import caravan.pipeline.shard.ShardFormat;
 import caravan.pipeline.shard.TokenManifest;
@@ -23,8 +23,6 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -49,10 +47,10 @@ class ShardFormatsSparkTest {
   }
 
   private Manifest tokenize(String output, SentencePiece pieces, TokenizeConfig config) {
-    Dataset<Row> documents =
-        spark.createDataFrame(DOCUMENTS.stream().map(Documents::toRow).toList(), Documents.SCHEMA);
     return new TokenizeStage(spark, pieces, config, 42)
-        .write(SplitInputs.of(inputs, documents, 0), folder.resolve(output).toString());
+        .write(
+            SplitInputs.of(inputs, TestDocuments.readers(DOCUMENTS, 1), 0),
+            folder.resolve(output).toString());
   }
 
   private ByteBuffer littleEndian(String file) throws IOException {
@@ -215,16 +213,15 @@ class ShardFormatsSparkTest {
   @Test
   void aDocumentOfTenMillionCharactersIsWrittenWhole() throws IOException {
     String text = "天气 the 𠮷 ".repeat(700_000) + "l".repeat(2_000_000);
-    Dataset<Row> documents =
-        spark.createDataFrame(
-            List.of(Documents.toRow(new Document("big", "s", "p", "zh", text, Map.of()))),
-            Documents.SCHEMA);
+    List<Document> documents = List.of(new Document("big", "s", "p", "zh", text, Map.of()));
     new TokenizeStage(
             spark,
             tokenizer,
             TokenizeConfig.of(0, 1500, true).with(Encoder.FAST, ShardFormat.CARAVAN),
             42)
-        .write(SplitInputs.of(inputs, documents, 0), folder.resolve("out").toString());
+        .write(
+            SplitInputs.of(inputs, TestDocuments.readers(documents, 1), 0),
+            folder.resolve("out").toString());
     try (TokenShards train = new TokenShards(conf, path("out"), TokenManifest.TRAIN)) {
       assertThat(tokenizer.decode(train.shards().get(0).document(0)).equals(text)).isTrue();
     }

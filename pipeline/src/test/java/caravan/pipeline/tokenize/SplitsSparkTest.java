@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import caravan.pipeline.Document;
+import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
+import caravan.pipeline.TestDocuments;
 import caravan.pipeline.TestSpark;
 import caravan.pipeline.shard.ShardFormat;
 import caravan.pipeline.shard.ShardReader;
@@ -25,8 +27,7 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -52,12 +53,12 @@ class SplitsSparkTest {
     return new Document(id, source, "p", language, text, Map.of());
   }
 
-  private Dataset<Row> rows(Stream<Document> documents) {
-    return spark.createDataFrame(documents.map(Documents::toRow).toList(), Documents.SCHEMA);
+  private static JavaRDD<DocumentIterator> readers(Stream<Document> documents) {
+    return TestDocuments.readers(documents.toList(), 1);
   }
 
-  private Dataset<Row> rows(Document... documents) {
-    return rows(Stream.of(documents));
+  private static JavaRDD<DocumentIterator> readers(Document... documents) {
+    return readers(Stream.of(documents));
   }
 
   private static TokenizeConfig config(double validation, double test, MixtureRule... mixture) {
@@ -103,8 +104,8 @@ class SplitsSparkTest {
             small.stream().map(d -> document("new-" + d.id(), "moved", "zh", d.text())),
             IntStream.range(0, 50).mapToObj(i -> document("e" + i, "web", "en", "b " + i)));
     TokenizeConfig config = config(0.2, 0.1);
-    Manifest manifest = write("one", config, SplitInputs.of(inputs, rows(small.stream()), 0));
-    write("other", config, SplitInputs.of(inputs, rows(grownAndMoved), 0));
+    Manifest manifest = write("one", config, SplitInputs.of(inputs, readers(small.stream()), 0));
+    write("other", config, SplitInputs.of(inputs, readers(grownAndMoved), 0));
     Set<String> known = small.stream().map(Document::text).collect(Collectors.toSet());
     for (String split : TokenManifest.SPLITS) {
       Set<String> after = new HashSet<>(texts("other", split));
@@ -123,7 +124,7 @@ class SplitsSparkTest {
     SplitInputs split =
         SplitInputs.of(
                 inputs,
-                rows(
+                readers(
                     document("1", "web", "en", "a a"),
                     document("2", "web", "en", "b  b\n"),
                     document("3", "web", "en", "a b"),
@@ -132,11 +133,11 @@ class SplitsSparkTest {
             .with(
                 TokenManifest.VALIDATION,
                 inputs,
-                rows(
+                readers(
                     document("v1", "held", "en", "b b"),
                     document("v2", "held", "en", "a b"),
                     document("v3", "held", "en", "aaa")))
-            .with(TokenManifest.TEST, inputs, rows(document("t1", "held", "en", "a b")));
+            .with(TokenManifest.TEST, inputs, readers(document("t1", "held", "en", "a b")));
     Manifest manifest = write("out", config(0, 0), split);
     assertThat(texts("out", "train")).containsExactlyInAnyOrder("a a", "b a");
     assertThat(texts("out", "validation")).containsExactlyInAnyOrder("b b", "aaa");
@@ -158,16 +159,18 @@ class SplitsSparkTest {
         IntStream.range(0, 30).mapToObj(i -> document("e" + i, "web", "en", "a " + i));
     Stream<Document> ads =
         IntStream.range(0, 10).mapToObj(i -> document("x" + i, "ads", "en", "b " + i));
-    Dataset<Row> rows = rows(Stream.of(wiki, web, ads).flatMap(s -> s)).repartition(5);
+    List<Document> all = Stream.of(wiki, web, ads).flatMap(s -> s).toList();
+    JavaRDD<DocumentIterator> read = TestDocuments.readers(all, 5);
     TokenizeConfig mixed =
         config(
             0.2,
             0,
             new MixtureRule("wiki", "zh", 2.5, null),
             new MixtureRule("ads", null, 0.0, null));
-    write("plain", config(0.2, 0), SplitInputs.of(inputs, rows, 0));
-    Manifest manifest = write("mixed", mixed, SplitInputs.of(inputs, rows, 0));
-    Manifest again = write("again", mixed, SplitInputs.of(inputs, rows.repartition(2), 0));
+    write("plain", config(0.2, 0), SplitInputs.of(inputs, read, 0));
+    Manifest manifest = write("mixed", mixed, SplitInputs.of(inputs, read, 0));
+    Manifest again =
+        write("again", mixed, SplitInputs.of(inputs, TestDocuments.readers(all, 2), 0));
     assertThat(again.files()).isEqualTo(manifest.files());
     assertThat(texts("mixed", "validation")).isEqualTo(texts("plain", "validation"));
     Map<String, Long> copies =
@@ -208,7 +211,7 @@ class SplitsSparkTest {
                 write(
                     "out",
                     config(0, 0, new MixtureRule("wikipedia", null, 2.0, null)),
-                    SplitInputs.of(inputs, rows(document("1", "wiki", "", "a a")), 0)))
+                    SplitInputs.of(inputs, readers(document("1", "wiki", "", "a a")), 0)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             "tokenize.mixture: source wikipedia: no training document is of it. There are wiki,"
@@ -218,15 +221,15 @@ class SplitsSparkTest {
 
   @Test
   void unreadableRecordsAreNotTokenizedButCountedAndBounded() throws IOException {
-    Dataset<Row> rows =
-        rows(
+    JavaRDD<DocumentIterator> read =
+        readers(
             document("1", "web", "en", "a a"),
             Documents.unreadable(
                 "2", "web", "p", "{", Documents.BROKEN_RECORD, "no closing brace"));
-    Manifest manifest = write("out", config(0, 0), SplitInputs.of(inputs, rows, 0.5));
+    Manifest manifest = write("out", config(0, 0), SplitInputs.of(inputs, read, 0.5));
     assertThat(texts("out", "train")).containsExactly("a a");
     assertThat(manifest.counts()).containsEntry("unreadable", 1L).containsEntry("documents", 1L);
-    assertThatThrownBy(() -> write("no", config(0, 0), SplitInputs.of(inputs, rows, 0.4)))
+    assertThatThrownBy(() -> write("no", config(0, 0), SplitInputs.of(inputs, read, 0.4)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(
             "1 of 2 records are unreadable, wanted at most 0.4 of them; for example p: no closing"

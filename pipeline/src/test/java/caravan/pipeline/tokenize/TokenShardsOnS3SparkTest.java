@@ -4,10 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
+import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
+import caravan.pipeline.TestDocuments;
 import caravan.pipeline.TestS3;
 import caravan.pipeline.shard.ShardReader;
 import caravan.pipeline.shard.TokenManifest;
@@ -18,8 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Row;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,19 +33,18 @@ class TokenShardsOnS3SparkTest {
     SparkSession spark = s3.session();
     Configuration conf = spark.sparkContext().hadoopConfiguration();
     List<Document> documents = MixedText.documents(60, 4);
-    Dataset<Row> rows =
-        spark.createDataFrame(documents.stream().map(Documents::toRow).toList(), Documents.SCHEMA);
+    JavaRDD<DocumentIterator> readers = TestDocuments.readers(documents, 2);
     Files.writeString(folder.resolve("input.jsonl"), "{\"text\":\"hello\"}\n");
     Inputs inputs = Inputs.resolve(conf, folder.resolve("input.jsonl").toString());
     SentencePieceTokenizer tokenizer = TestModels.tokenizer("th", "▁t", "▁", "t", "h", "e", "的");
     TokenizeStage stage =
         new TokenizeStage(spark, tokenizer, TokenizeConfig.of(0.2, 3000, true), 42);
     String output = s3.path("tokens");
-    Manifest onS3 = stage.write(SplitInputs.of(inputs, rows, 0), output);
+    Manifest onS3 = stage.write(SplitInputs.of(inputs, readers, 0), output);
     Manifest onDisk =
-        stage.write(SplitInputs.of(inputs, rows, 0), folder.resolve("tokens").toString());
+        stage.write(SplitInputs.of(inputs, readers, 0), folder.resolve("tokens").toString());
     assertThat(onS3.files()).isEqualTo(onDisk.files());
-    assertThat(stage.run(SplitInputs.of(inputs, rows, 0), output, false).upToDate()).isTrue();
+    assertThat(stage.run(SplitInputs.of(inputs, readers, 0), output, false).upToDate()).isTrue();
     assertThat(texts(conf, output, tokenizer))
         .containsExactlyInAnyOrderElementsOf(documents.stream().map(Document::text).toList());
 

@@ -3,9 +3,9 @@ package caravan.pipeline.tokenize;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
+import caravan.pipeline.TestDocuments;
 import caravan.pipeline.TestSpark;
 import caravan.pipeline.shard.ShardReader;
 import caravan.pipeline.shard.TokenManifest;
@@ -44,10 +44,7 @@ class TokenizeByteLevelSparkTest {
         new TokenizeStage(spark, tokenizer, TokenizeConfig.of(0, 1000, true), 42)
             .write(
                 SplitInputs.of(
-                    Inputs.resolve(conf, input.toString()),
-                    spark.createDataFrame(
-                        documents.stream().map(Documents::toRow).toList(), Documents.SCHEMA),
-                    0),
+                    Inputs.resolve(conf, input.toString()), TestDocuments.readers(documents, 1), 0),
                 output);
     manifest.checkHashes(conf, new org.apache.hadoop.fs.Path(output));
     assertThat(manifest.files().stream().map(Manifest.OutputFile::path))

@@ -4,9 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import caravan.pipeline.Document;
-import caravan.pipeline.Documents;
+import caravan.pipeline.DocumentIterator;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
+import caravan.pipeline.TestDocuments;
 import caravan.pipeline.TestSpark;
 import caravan.pipeline.shard.ShardReader;
 import caravan.pipeline.shard.TokenManifest;
@@ -28,6 +29,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -64,10 +66,8 @@ class TokenizeStageSparkTest {
     inputs = Inputs.resolve(conf, folder.resolve("input.jsonl").toString());
   }
 
-  private Dataset<Row> documents(int partitions) {
-    return spark
-        .createDataFrame(DOCUMENTS.stream().map(Documents::toRow).toList(), Documents.SCHEMA)
-        .repartition(partitions);
+  private static JavaRDD<DocumentIterator> documents(int partitions) {
+    return TestDocuments.readers(DOCUMENTS, partitions);
   }
 
   private Manifest tokenize(String output, int partitions, TokenizeConfig config, long seed) {
@@ -179,18 +179,17 @@ class TokenizeStageSparkTest {
 
   @Test
   void equalTextsNeverLieOnBothSides() throws IOException {
-    List<Row> twins =
+    List<Document> twins =
         DOCUMENTS.stream()
             .flatMap(
                 d ->
                     Stream.of("x-", "y-")
                         .map(p -> new Document(p + d.id(), "s", "p", "en", d.text(), Map.of())))
-            .map(Documents::toRow)
             .toList();
     Manifest manifest =
         new TokenizeStage(spark, tokenizer, CONFIG, 1)
             .write(
-                SplitInputs.of(inputs, spark.createDataFrame(twins, Documents.SCHEMA), 0),
+                SplitInputs.of(inputs, TestDocuments.readers(twins, 2), 0),
                 folder.resolve("out").toString());
     Set<String> train = texts("out", TokenManifest.TRAIN);
     assertThat(texts("out", TokenManifest.VALIDATION))
@@ -296,7 +295,7 @@ class TokenizeStageSparkTest {
 
   @Test
   void noDocumentForTrainingIsRefused() {
-    Dataset<Row> none = documents(1).limit(0);
+    JavaRDD<DocumentIterator> none = TestDocuments.readers(List.of(), 1);
     assertThatThrownBy(
             () ->
                 new TokenizeStage(spark, tokenizer, CONFIG, 42)

@@ -7,6 +7,7 @@ import caravan.pipeline.Document;
 import caravan.pipeline.Documents;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Manifest;
+import caravan.pipeline.TestDocuments;
 import caravan.pipeline.TestSpark;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -231,7 +232,7 @@ class TrainTokenizerStageSparkTest {
     TokenizeStage tokenize =
         new TokenizeStage(
             spark, TestModels.tokenizer("▁", "a"), TokenizeConfig.of(0, 1000, true), 42);
-    tokenize.write(SplitInputs.of(inputs, documents(1), 0), output());
+    tokenize.write(SplitInputs.of(inputs, TestDocuments.readers(DOCUMENTS, 1), 0), output());
     assertThatThrownBy(() -> stage(CONFIG).write(inputs, documents(1), output()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageEndingWith(
