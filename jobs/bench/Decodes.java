@@ -7,6 +7,7 @@ import caravan.model.checkpoint.Llama2c;
 import caravan.model.checkpoint.SpecialTokens;
 import caravan.model.engine.Engines;
 import caravan.model.engine.LlamaEngine;
+import caravan.model.engine.WeightType;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
@@ -20,7 +21,7 @@ import org.bytedeco.openblas.global.openblas_nolapack;
  *
  * <pre>
  * write DIR [GGUF]                              the same weights as f32.gguf, q8_0.gguf and llama2c.bin
- * run GGUF ENGINE THREADS PROMPT TOKENS PASSES  prefill and decoding, a line of JSON per pass
+ * run GGUF WEIGHTS THREADS PROMPT TOKENS PASSES  prefill and decoding, a line of JSON per pass
  * peak                                          GFLOP/s of one thread's sgemm
  * </pre>
  */
@@ -91,7 +92,12 @@ class Decodes {
     int prompt = Integer.parseInt(args[4]);
     int tokens = Integer.parseInt(args[5]);
     try (Checkpoint model = Gguf.read(args[1], new Configuration()).checkpoint();
-        LlamaEngine engine = Engines.open(args[2], model.config(), threads);
+        LlamaEngine engine = 
+            Engines.open(
+                Engines.CPU,
+                model.config(),
+                threads,
+                WeightType.valueOf(args[2].toUpperCase(Locale.ROOT)));
         LlamaEngine.Kept kept = engine.keep(model.parameters())) {
       int[] ids = new Random(2).ints(prompt, 0, model.config().vocabSize()).toArray();
       for (int pass = 0; pass <= Integer.parseInt(args[6]); pass++) {

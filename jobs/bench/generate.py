@@ -41,7 +41,7 @@ def options():
     parser = argparse.ArgumentParser(prog="jobs/bench/run generate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="a GGUF file of a Llama (default: random weights of the 110M shape)")
     parser.add_argument("--threads", default="1,2", help="numbers of threads (default: 1,2)")
-    parser.add_argument("--sides", default="f32,llama2.c,llama.cpp-f32", help="which of " + ", ".join(SIDES))
+    parser.add_argument("--sides", default=",".join(SIDES), help="which of " + ", ".join(SIDES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--passes", type=int, default=3, help="timed ones of each process")
     parser.add_argument("--prompt", type=int, default=512, help="tokens of the prompt; 0: decoding alone")
@@ -92,8 +92,7 @@ def passes(side, threads, o, work, python):
     kind, _ = SIDES[side]
     counts = [threads, o.prompt, o.tokens, o.passes]
     if kind == "ours":
-        engine = "cpu" if side == "f32" else f"cpu:{side}"
-        return lines(output(java("run", work / "f32.gguf", engine, *counts)))
+        return lines(output(java("run", work / "f32.gguf", side, *counts)))
     if kind == "llama_cpp":
         return lines(output([python, PEERS / "llama_cpp_decode.py", work / f"{side.split('-')[1]}.gguf", *counts]))
     found = []

@@ -49,6 +49,7 @@ class ModelBordersTest {
           .onlyDependOnClassesThat(
               resideInAPackage("java..")
                   .or(resideInAPackage("jdk.incubator.vector.."))
+                  .or(resideInAPackage("jdk.internal.vm.vector"))
                   .or(resideInAPackage("org.bytedeco.."))
                   .or(resideInAPackage("caravan.model.engine"))
                   .or(nameStartingWith("caravan.model.LlamaConfig"))

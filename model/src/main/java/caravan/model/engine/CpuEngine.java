@@ -3,6 +3,7 @@ package caravan.model.engine;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.engine.Phases.Phase;
+import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
@@ -25,6 +26,12 @@ public final class CpuEngine implements LlamaEngine {
   private final Blocks blocks;
   private final OutputHead head;
   private final long maxLogits;
+
+  /** How decoders read the weights. */
+  private final WeightType stored;
+
+  private ModelWeights kept;
+  private CpuDecoding decoding;
   private Weights weights;
   private Weights gradients;
   private Activations training;
@@ -36,14 +43,27 @@ public final class CpuEngine implements LlamaEngine {
    * @throws IllegalArgumentException when {@code threads} is below 1
    */
   public CpuEngine(LlamaConfig config, int threads) {
-    this(config, threads, MAX_LOGITS);
+    this(config, threads, WeightType.F32);
+  }
+
+  /**
+   * @param stored what decoders make of the parameters: anything but F32 is a copy, made by {@link
+   *     #keep} for all of them, else by each
+   */
+  public CpuEngine(LlamaConfig config, int threads, WeightType stored) {
+    this(config, threads, MAX_LOGITS, stored);
   }
 
   /**
    * @param maxLogits floats for logits at a time
    */
   CpuEngine(LlamaConfig config, int threads, long maxLogits) {
+    this(config, threads, maxLogits, WeightType.F32);
+  }
+
+  private CpuEngine(LlamaConfig config, int threads, long maxLogits, WeightType stored) {
     this.config = config;
+    this.stored = stored;
     this.maxLogits = maxLogits;
     this.layout = new ParameterLayout(config);
     this.team = new Team(threads);
@@ -125,7 +145,34 @@ public final class CpuEngine implements LlamaEngine {
               + config.contextLength()
               + " (model.max-position-embeddings)");
     }
-    return new CpuDecoder(layout, new Weights(layout, parameters), team, maxLength);
+    if (decoding == null) {
+      decoding = new CpuDecoding(layout, team);
+    }
+    boolean ready = kept != null && kept.isOf(parameters);
+    ModelWeights read = ready ? kept : new ModelWeights(layout, parameters, stored, team);
+    return new CpuDecoder(decoding, read, !ready, maxLength);
+  }
+
+  @Override
+  public float[][] appendToEach(List<? extends Decoder> sequences, int[] ids) {
+    CpuDecoder.requireFits(sequences, ids);
+    List<CpuDecoder> batch = sequences.stream().map(CpuDecoder.class::cast).toList();
+    decoding.appendToEach(batch, ids);
+    return batch.stream().map(CpuDecoder::logits).toArray(float[][]::new);
+  }
+
+  /** Packs the weights once, for all decoders until the result is closed. */
+  @Override
+  public Kept keep(FloatPointer parameters) {
+    requireOpen();
+    ModelWeights weights = new ModelWeights(layout, parameters, stored, team);
+    kept = weights;
+    return () -> {
+      if (kept == weights) {
+        kept = null;
+      }
+      weights.close();
+    };
   }
 
   private void prepare(FloatPointer parameters, TokenBatch batch) {
@@ -196,6 +243,9 @@ public final class CpuEngine implements LlamaEngine {
     }
     closed = true;
     team.close();
+    if (decoding != null) {
+      decoding.close();
+    }
     free(rope);
     free(training);
     free(scoring);

@@ -71,6 +71,24 @@ public final class Engines {
     };
   }
 
+  /**
+   * An engine to generate and score with, whose weights stay as they are.
+   *
+   * @param weights what it makes of the parameters, where it is the CPU engine
+   * @throws IllegalArgumentException when another engine is to have packed weights
+   */
+  public static LlamaEngine open(String name, LlamaConfig config, int threads, WeightType weights) {
+    if (requireKnown(name).equals(CPU)) {
+      return new CpuEngine(config, threads, weights);
+    }
+    if (weights != WeightType.F32) {
+      throw new IllegalArgumentException(
+          "weights: got %s with the engine %s, wanted f32: the engine cpu alone packs weights"
+              .formatted(weights.key(), name));
+    }
+    return open(name, config, threads);
+  }
+
   /** Returns the name, or says which there are. */
   public static String requireKnown(String name) {
     String[] parts = name.split(":");

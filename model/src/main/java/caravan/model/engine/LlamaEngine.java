@@ -1,6 +1,7 @@
 package caravan.model.engine;
 
 import caravan.model.LlamaConfig;
+import java.util.List;
 import java.util.Optional;
 import org.bytedeco.javacpp.FloatPointer;
 
@@ -47,6 +48,22 @@ public interface LlamaEngine extends AutoCloseable {
    * maxLength} from the first token on, so that cached keys and new queries agree.
    */
   Decoder decoder(FloatPointer parameters, int maxLength);
+
+  /**
+   * Appends {@code ids[i]} to the i-th sequence: what {@link Decoder#append} does for each, but
+   * weights may be read once for all of them.
+   *
+   * @param sequences of this engine and of one model, each once
+   * @return what each append returns
+   * @throws IllegalArgumentException when they are not, or one of them is full
+   */
+  default float[][] appendToEach(List<? extends Decoder> sequences, int[] ids) {
+    float[][] logits = new float[ids.length][];
+    for (int i = 0; i < ids.length; i++) {
+      logits[i] = sequences.get(i).append(ids[i]);
+    }
+    return logits;
+  }
 
   /**
    * Opens training in the engine's own memory, where it has some; empty where the caller's memory

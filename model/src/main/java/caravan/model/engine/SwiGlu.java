@@ -19,21 +19,23 @@ final class SwiGlu {
   private SwiGlu() {}
 
   static void forward(Buffer gateUp, Buffer out, int inter, int from, int to) {
-    int bound = LANES.loopBound(inter);
     for (int row = from; row < to; row++) {
       int gateAt = 2 * row * inter;
-      int upAt = gateAt + inter;
-      int at = row * inter;
-      int j = 0;
-      for (; j < bound; j += WIDTH) {
-        FloatVector gate = gateUp.load(gateAt + j);
-        FloatVector onePlus = Lanes.exp(gate.neg()).add(1f);
-        out.store(at + j, gate.div(onePlus).mul(gateUp.load(upAt + j)));
-      }
-      for (; j < inter; j++) {
-        float gate = gateUp.get(gateAt + j);
-        out.set(at + j, gate / (1 + (float) Math.exp(-gate)) * gateUp.get(upAt + j));
-      }
+      forward(gateUp, gateAt, gateAt + inter, out, row * inter, inter);
+    }
+  }
+
+  /** A part of a row: {@code count} gates and as many ups. */
+  static void forward(Buffer gateUp, int gateAt, int upAt, Buffer out, int at, int count) {
+    int j = 0;
+    for (int bound = LANES.loopBound(count); j < bound; j += WIDTH) {
+      FloatVector gate = gateUp.load(gateAt + j);
+      FloatVector onePlus = Lanes.exp(gate.neg()).add(1f);
+      out.store(at + j, gate.div(onePlus).mul(gateUp.load(upAt + j)));
+    }
+    for (; j < count; j++) {
+      float gate = gateUp.get(gateAt + j);
+      out.set(at + j, gate / (1 + (float) Math.exp(-gate)) * gateUp.get(upAt + j));
     }
   }
 
