@@ -2,6 +2,7 @@ package caravan.jobs;
 
 import caravan.jobs.report.BigramBaseline;
 import caravan.model.train.TrainConfig;
+import caravan.model.train.Resume;
 import caravan.model.train.Trainer;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
@@ -21,21 +22,20 @@ import picocli.CommandLine.Command;
 final class PretrainJob extends Job<PretrainJob.Config> {
   static final String BIGRAM_FILE = "bigram.json";
 
-  /** What to do with an earlier run's checkpoints in the output directory. */
-  enum Resume {
-    AUTO,
-    NEVER
-  }
-
   /**
    * @param checkpoint model to start from instead of random weights
+   * @param resume where training goes on, as {@link Resume#of} reads it
+   * @param resumeData what a training that goes on reads
+   * @param validation token shards to hold out in place of those of {@code tokens}
    * @param bigram whether to measure a bigram's held-out loss on the same tokens
    */
   record Config(
       String tokens,
       Optional<String> checkpoint,
       String output,
-      Resume resume,
+      String resume,
+      Resume.Data resumeData,
+      Optional<String> validation,
       boolean bigram,
       long seed,
       ModelConfig model,
@@ -71,6 +71,11 @@ final class PretrainJob extends Job<PretrainJob.Config> {
     }
   }
 
+  /** What the settings say of earlier checkpoints; {@code --force} starts over. */
+  static Resume resume(String resume, Resume.Data data, boolean force) {
+    return force ? Resume.NEVER : Resume.of(resume, data);
+  }
+
   private static StartingModel startingModel(Config config, Configuration hadoop) {
     return StartingModel.open(
         config.tokens(),
@@ -94,7 +99,7 @@ final class PretrainJob extends Job<PretrainJob.Config> {
             ShardSequences.open(hadoop, config.tokens(), TokenManifest.TRAIN, length),
             ShardSequences.find(hadoop, config.tokens(), TokenManifest.VALIDATION, length),
             model.parameters(),
-            !force && config.resume() == Resume.AUTO,
+            resume(config.resume(), config.resumeData(), force),
             config.output(),
             Manifest.read(hadoop, new Path(config.tokens()), Manifest.TOKENS).contentHash(),
             model.specialTokens(),

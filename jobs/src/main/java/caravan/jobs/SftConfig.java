@@ -2,6 +2,7 @@ package caravan.jobs;
 
 import caravan.jobs.chat.ChatConfig;
 import caravan.model.train.TrainConfig;
+import caravan.model.train.Resume;
 import java.util.List;
 import java.util.Optional;
 
@@ -16,7 +17,8 @@ record SftConfig(
     String checkpoint,
     Optional<String> tokenizer,
     String output,
-    PretrainJob.Resume resume,
+    String resume,
+    Resume.Data resumeData,
     long seed,
     ChatConfig sft,
     TrainConfig train) {

@@ -93,7 +93,7 @@ final class SftJob extends Job<SftConfig> {
             ChatSequenceSource.open(hadoop, config.sequences(), TokenManifest.TRAIN),
             Optional.<SequenceSource>of(validation).filter(source -> source.size() > 0),
             Optional.of(base.parameters()),
-            !force && config.resume() == PretrainJob.Resume.AUTO,
+            PretrainJob.resume(config.resume(), config.resumeData(), force),
             config.output(),
             data.manifest().contentHash(),
             base.specialTokens(),

@@ -73,6 +73,10 @@ final class CheckpointFolder {
     return directory.path();
   }
 
+  String output() {
+    return directory.above(2);
+  }
+
   /** Takes the commit away first: a half-deleted checkpoint must not pass for a whole one. */
   void delete() {
     if (isCommitted()) {
@@ -274,6 +278,16 @@ final class CheckpointFolder {
       FloatPointer vector = new FloatPointer(length);
       tensors.read(entry, vector, 0);
       return vector;
+    }
+  }
+
+  /** The step that its manifest names. */
+  long step() {
+    try {
+      return JSON.readTree(directory.bytes(MANIFEST)).path("step").asLong();
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          directory.path(MANIFEST) + " is not JSON: " + e.getMessage(), e);
     }
   }
 

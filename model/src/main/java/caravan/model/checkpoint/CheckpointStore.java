@@ -46,6 +46,11 @@ public final class CheckpointStore {
       return folder.path();
     }
 
+    /** The output of the training that it is of: where its {@code checkpoints/} lies. */
+    public String output() {
+      return folder.output();
+    }
+
     /** Newer checkpoints passed over, and what is wrong with each. */
     public List<String> skipped() {
       return skipped;
@@ -104,6 +109,52 @@ public final class CheckpointStore {
     folder.write(step, checkpoint);
     point(LATEST, step);
     return folder.path();
+  }
+
+  /**
+   * Finds a checkpoint to go on from: {@code path} itself, or the newest of a training run.
+   *
+   * @throws IllegalArgumentException when there is none, or it is damaged
+   */
+  public static Found find(String path, Configuration hadoop) {
+    Directory directory = Directory.of(path, hadoop);
+    Optional<CheckpointStore> store = at(directory);
+    if (store.isPresent()) {
+      return store
+          .get()
+          .latest()
+          .orElseThrow(
+              () ->
+                  new IllegalArgumentException(
+                      path + ": no finished checkpoint to resume from; give another path"));
+    }
+    CheckpointFolder folder = new CheckpointFolder(directory);
+    folder
+        .damage(Part.TRAINING)
+        .ifPresent(
+            damage -> {
+              throw new IllegalArgumentException("cannot resume: " + damage);
+            });
+    return new Found(folder.step(), folder, Part.TRAINING, List.of());
+  }
+
+  /** Whether a checkpoint is one of these. */
+  public boolean holds(Found found) {
+    return folder(found.step()).path().equals(found.path());
+  }
+
+  /**
+   * Makes {@code latest} and {@code best} name what a training that goes on takes for them.
+   *
+   * @param best step of the best checkpoint; empty when there is none
+   */
+  public void pointTo(long latest, OptionalLong best) {
+    point(LATEST, latest);
+    if (best.isPresent() && folder(best.getAsLong()).isCommitted()) {
+      point(BEST, best.getAsLong());
+    } else {
+      checkpoints.delete(BEST);
+    }
   }
 
   /** Makes {@code best} name this step, which pruning then spares. */
@@ -198,19 +249,31 @@ public final class CheckpointStore {
   }
 
   /**
-   * Deletes all but the newest checkpoints and the best one, and what interrupted runs left behind.
+   * Deletes all but the newest checkpoints, the best one and those that stay for good, and what
+   * interrupted runs left behind.
    *
+   * @param newest step of the checkpoint that was written last; later ones are of a curve that was
+   *     given up, and go too
    * @param keepLast how many to keep, at least 1
+   * @param keepEvery steps of which the first checkpoint at or past each multiple stays for good; 0
+   *     for none
    * @return steps that were deleted
    */
-  public List<Long> prune(int keepLast) {
+  public List<Long> prune(long newest, int keepLast, int keepEvery) {
     if (keepLast < 1) {
       throw new IllegalArgumentException("keep-last: got " + keepLast + ", wanted at least 1");
     }
-    List<Long> finished = steps();
+    List<Long> finished = steps().stream().filter(step -> step <= newest).toList();
     var kept =
         new ArrayList<>(finished.subList(Math.max(0, finished.size() - keepLast), finished.size()));
     best().ifPresent(kept::add);
+    long before = 0;
+    for (long step : finished) {
+      if (keepEvery > 0 && step / keepEvery != before / keepEvery) {
+        kept.add(step);
+      }
+      before = step;
+    }
     List<Long> surplus = allSteps().stream().filter(step -> !kept.contains(step)).toList();
     surplus.forEach(step -> folder(step).delete());
     return surplus;

@@ -72,6 +72,15 @@ public final class Directory {
     return root.getName();
   }
 
+  /** Path of the directory so many levels above this one, or of the highest there is. */
+  String above(int levels) {
+    Path path = root;
+    for (int i = 0; i < levels && path.getParent() != null; i++) {
+      path = path.getParent();
+    }
+    return path.toString();
+  }
+
   public String path() {
     return root.toString();
   }
@@ -168,7 +177,7 @@ public final class Directory {
    * themselves; a local file is renamed over the old one.
    */
   public void replace(String file, byte[] content) {
-    if (!files.getUri().getScheme().equals("file")) {
+    if (!isLocal()) {
       write(file, content);
       return;
     }
@@ -178,14 +187,19 @@ public final class Directory {
         file,
         () ->
             Files.move(
-                java.nio.file.Path.of(local("." + file + ".new")),
-                java.nio.file.Path.of(local(file)),
+                localPath("." + file + ".new"),
+                localPath(file),
                 StandardCopyOption.ATOMIC_MOVE,
                 StandardCopyOption.REPLACE_EXISTING));
   }
 
-  private String local(String file) {
-    return files.makeQualified(new Path(root, file)).toUri().getPath();
+  /** Whether files lie in this machine's own file system. */
+  boolean isLocal() {
+    return files.getUri().getScheme().equals("file");
+  }
+
+  java.nio.file.Path localPath(String file) {
+    return java.nio.file.Path.of(files.makeQualified(new Path(root, file)).toUri().getPath());
   }
 
   void delete(String file) {

@@ -14,13 +14,19 @@ import org.nd4j.linalg.factory.Nd4j;
 final class Batches {
   private Batches() {}
 
-  /** The sequences at positions [first, first + sequences). */
+  /** The sequences at positions [first, first + sequences) of the only slice. */
   static TokenBatch tokens(SequenceSource source, SequenceOrder order, long first, int sequences) {
+    return tokens(source, order, 0, first, sequences);
+  }
+
+  /** The sequences at positions [first, first + sequences) of a worker's slices. */
+  static TokenBatch tokens(
+      SequenceSource source, SequenceOrder order, int slice, long first, int sequences) {
     int seq = source.sequenceLength();
     int[] ids = new int[sequences * seq];
     int[] targets = new int[ids.length];
     for (int row = 0; row < sequences; row++) {
-      source.read(order.indexAt(first + row), ids, targets, row * seq);
+      source.read(order.indexAt(slice, first + row), ids, targets, row * seq);
     }
     return new TokenBatch(ids, targets, sequences, seq);
   }
@@ -29,12 +35,18 @@ final class Batches {
     return new MultiDataSet(floats(batch.ids(), batch), floats(batch.targets(), batch));
   }
 
-  /** {@code count} consecutive batches, each read when it is asked for. */
+  /** {@code count} consecutive batches of the only slice, each read when it is asked for. */
   static Iterator<org.nd4j.linalg.dataset.api.MultiDataSet> iterator(
       SequenceSource source, SequenceOrder order, long first, int sequences, int count) {
+    return iterator(source, order, 0, first, sequences, count);
+  }
+
+  /** The same of a worker's slices. */
+  static Iterator<org.nd4j.linalg.dataset.api.MultiDataSet> iterator(
+      SequenceSource source, SequenceOrder order, int slice, long first, int sequences, int count) {
     return LongStream.range(0, count)
         .<org.nd4j.linalg.dataset.api.MultiDataSet>mapToObj(
-            i -> dataSet(tokens(source, order, first + i * sequences, sequences)))
+            i -> dataSet(tokens(source, order, slice, first + i * sequences, sequences)))
         .iterator();
   }
 

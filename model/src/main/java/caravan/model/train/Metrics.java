@@ -1,5 +1,6 @@
 package caravan.model.train;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 
@@ -15,8 +16,12 @@ import com.fasterxml.jackson.annotation.JsonProperty;
  * @param tokensPerSecond target tokens of the round over its wall time
  * @param validationLoss mean loss in nats per target token on the validation sequences, after the
  *     step; null when not measured
+ * @param trainingLoss the same on a fixed sample of training sequences; null when not measured
+ * @param spike true where the loss lies far above those of the steps before; else null
+ * @param timing of the round, at its last step; else null
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@JsonIgnoreProperties(ignoreUnknown = true)
 public record Metrics(
     @JsonProperty("step") int step,
     @JsonProperty("round") int round,
@@ -25,9 +30,80 @@ public record Metrics(
     @JsonProperty("learning_rate") Double learningRate,
     @JsonProperty("gradient_norm") Double gradientNorm,
     @JsonProperty("tokens_per_second") Double tokensPerSecond,
-    @JsonProperty("validation_loss") Double validationLoss) {
+    @JsonProperty("validation_loss") Double validationLoss,
+    @JsonProperty("training_loss") Double trainingLoss,
+    @JsonProperty("spike") Boolean spike,
+    @JsonProperty("timing") Timing timing) {
 
-  Metrics withValidationLoss(double value) {
-    return new Metrics(step, round, time, loss, learningRate, gradientNorm, tokensPerSecond, value);
+  /**
+   * Where a round's time went.
+   *
+   * @param computeSeconds mean over the workers of what their steps took
+   * @param waitSeconds from then until the slowest worker was done
+   * @param exchangeSeconds the rest: what was sent, averaged and scheduled
+   * @param mfu model FLOPs per second over the workers' peak; null where that is unknown
+   * @param workerLosses each worker's mean loss over the round's steps
+   */
+  @JsonInclude(JsonInclude.Include.NON_NULL)
+  @JsonIgnoreProperties(ignoreUnknown = true)
+  public record Timing(
+      @JsonProperty("compute_seconds") double computeSeconds,
+      @JsonProperty("wait_seconds") double waitSeconds,
+      @JsonProperty("exchange_seconds") double exchangeSeconds,
+      @JsonProperty("mfu") Double mfu,
+      @JsonProperty("worker_losses") double[] workerLosses) {}
+
+  /** A step without what is measured now and then. */
+  public Metrics(
+      int step,
+      int round,
+      double time,
+      Double loss,
+      Double learningRate,
+      Double gradientNorm,
+      Double tokensPerSecond,
+      Double validationLoss) {
+    this(
+        step,
+        round,
+        time,
+        loss,
+        learningRate,
+        gradientNorm,
+        tokensPerSecond,
+        validationLoss,
+        null,
+        null,
+        null);
+  }
+
+  Metrics validated(Double validation, Double training) {
+    return new Metrics(
+        step,
+        round,
+        time,
+        loss,
+        learningRate,
+        gradientNorm,
+        tokensPerSecond,
+        validation,
+        training,
+        spike,
+        timing);
+  }
+
+  Metrics with(Boolean newSpike, Timing newTiming) {
+    return new Metrics(
+        step,
+        round,
+        time,
+        loss,
+        learningRate,
+        gradientNorm,
+        tokensPerSecond,
+        validationLoss,
+        trainingLoss,
+        newSpike,
+        newTiming);
   }
 }

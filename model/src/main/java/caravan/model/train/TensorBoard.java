@@ -4,6 +4,8 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.zip.CRC32C;
 
 /**
@@ -14,10 +16,43 @@ import java.util.zip.CRC32C;
 final class TensorBoard {
   private final ByteArrayOutputStream file = new ByteArrayOutputStream();
 
-  TensorBoard() {
+  /** What a file of events begins with. */
+  static byte[] header() {
+    TensorBoard board = new TensorBoard();
     ByteArrayOutputStream event = new ByteArrayOutputStream();
     bytes(event, 3, "brain.Event:2".getBytes(StandardCharsets.UTF_8));
-    frame(event.toByteArray());
+    board.frame(event.toByteArray());
+    return board.bytes();
+  }
+
+  /** The points of some lines of metrics. */
+  static byte[] events(List<Metrics> lines) {
+    TensorBoard board = new TensorBoard();
+    for (Metrics line : lines) {
+      board.add(line);
+    }
+    return board.bytes();
+  }
+
+  private void add(Metrics line) {
+    BiConsumer<String, Double> point = (tag, y) -> scalar(tag, y, line.step(), line.time());
+    point.accept("loss/train", line.loss());
+    point.accept("loss/validation", line.validationLoss());
+    point.accept("loss/train_sample", line.trainingLoss());
+    point.accept("learning_rate", line.learningRate());
+    point.accept("gradient_norm", line.gradientNorm());
+    point.accept("tokens_per_second", line.tokensPerSecond());
+    point.accept("spike", Boolean.TRUE.equals(line.spike()) ? line.loss() : null);
+    Metrics.Timing timing = line.timing();
+    if (timing != null) {
+      point.accept("mfu", timing.mfu());
+      point.accept("round/compute_seconds", timing.computeSeconds());
+      point.accept("round/wait_seconds", timing.waitSeconds());
+      point.accept("round/exchange_seconds", timing.exchangeSeconds());
+      for (int worker = 0; worker < timing.workerLosses().length; worker++) {
+        point.accept("loss/worker_" + worker, timing.workerLosses()[worker]);
+      }
+    }
   }
 
   /** Adds a point, unless the value is null. */

@@ -36,6 +36,16 @@ import java.util.Locale;
  * @param engine {@code cpu}, {@code nd4j} or {@code cuda}
  * @param threads threads of one worker's engine
  * @param cuda how an engine on a GPU works
+ * @param checkpointMinutes minutes between checkpoints, beside {@code checkpointSteps}; 0 for steps
+ *     alone
+ * @param keepEvery steps of which one checkpoint each stays for good; 0 for none
+ * @param validationBatches batches per measurement of the held-out loss and of the training loss; 0
+ *     for validationSequences of the held-out loss alone
+ * @param earlyStopping when training ends before its last step
+ * @param spikeDeviations deviations above the median of recent losses from which on a loss is a
+ *     spike; 0 looks for none
+ * @param peakTflops of one worker, in 10^12 floating-point operations per second, against which MFU
+ *     is measured; 0 measures the CPU's
  * @param epochs passes over the training data, in place of steps; 0 where {@code steps} counts
  * @param accumulationSteps batches whose gradients make one step
  * @param evalOnly measure the validation loss and stop
@@ -77,6 +87,12 @@ public record TrainConfig(
     String engine,
     int threads,
     Cuda cuda,
+    double checkpointMinutes,
+    int keepEvery,
+    int validationBatches,
+    EarlyStopping earlyStopping,
+    double spikeDeviations,
+    double peakTflops,
     double epochs,
     int accumulationSteps,
     boolean evalOnly,
@@ -105,6 +121,22 @@ public record TrainConfig(
 
     public Cuda {
       Engines.cuda(precision, recompute);
+    }
+  }
+
+  /**
+   * When training ends before its last step.
+   *
+   * @param patience measurements of the held-out loss in a row without improvement after which it
+   *     ends; 0 for never
+   * @param minDelta nats by which a loss must lie below the least one before to be an improvement
+   */
+  public record EarlyStopping(int patience, double minDelta) implements Serializable {
+    public static final EarlyStopping NEVER = new EarlyStopping(0, 0);
+
+    public EarlyStopping {
+      atLeast("early-stopping.patience", patience, 0);
+      atLeast("early-stopping.min-delta", minDelta, 0);
     }
   }
 
@@ -195,6 +227,11 @@ public record TrainConfig(
 
   public TrainConfig {
     freeze = List.copyOf(freeze);
+    atLeast("checkpoint-minutes", checkpointMinutes, 0);
+    atLeast("keep-every", keepEvery, 0);
+    atLeast("validation-batches", validationBatches, 0);
+    atLeast("spike-deviations", spikeDeviations, 0);
+    atLeast("peak-tflops", peakTflops, 0);
     atLeast("epochs", epochs, 0);
     atLeast("accumulation-steps", accumulationSteps, 1);
     atLeast("block-steps", blockSteps, 0);

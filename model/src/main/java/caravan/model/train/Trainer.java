@@ -7,6 +7,7 @@ import caravan.model.checkpoint.SpecialTokens;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -17,6 +18,8 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Trains a Llama on Spark: rounds of parameter averaging, with validation, metrics and checkpoints
@@ -33,8 +36,7 @@ public final class Trainer {
    * @param data training sequences
    * @param validation held-out sequences, where there are any
    * @param base model to start from instead of random weights; its shape is {@code model}
-   * @param resume go on from the newest checkpoint in {@code output} if there is one; else the
-   *     checkpoints there are deleted
+   * @param resume where to begin
    * @param output directory, local or s3a
    * @param fingerprint identifies the training data; a run resumes only on the same data
    * @param specialTokens for the checkpoints
@@ -47,7 +49,7 @@ public final class Trainer {
       SequenceSource data,
       Optional<SequenceSource> validation,
       Optional<FloatPointer> base,
-      boolean resume,
+      Resume resume,
       String output,
       String fingerprint,
       SpecialTokens specialTokens,
@@ -63,19 +65,25 @@ public final class Trainer {
    */
   public record Outcome(boolean finished, int step, String checkpoint, double validationLoss) {}
 
+  private static final Logger log = LoggerFactory.getLogger(Trainer.class);
+
   private final JavaSparkContext spark;
   private final Setup setup;
   private final TrainConfig config;
   private final SequenceOrder order;
   private final CheckpointStore store;
-  private final CheckpointWriter checkpoints;
+  private final TrainingIdentity identity;
   private final Optional<Validator> validator;
+  private final Optional<Validator> sampler;
+  private final RoundMetrics rounds;
+  private final LossWatch watch;
   private final MetricsLog metrics;
   private final TrainedModel model;
+  private final List<String> damaged;
   private TrainingState state = TrainingState.START;
 
   /**
-   * Prepares the model: from the newest checkpoint, the base, or random weights.
+   * Prepares the model: from a checkpoint, the base, or random weights.
    *
    * @throws IllegalArgumentException when Spark's limits are too small for the model, or the
    *     checkpoint is of another training
@@ -84,18 +92,65 @@ public final class Trainer {
     this.spark = spark;
     this.setup = setup;
     config = setup.config();
-    order = new SequenceOrder(setup.data().size(), setup.seed());
-    validator = setup.validation().map(source -> new Validator(spark, config, source));
+    order = SequenceOrder.of(setup.data(), setup.seed(), config.workers());
+    validator = setup.validation().map(source -> Validator.heldOut(spark, config, source));
+    sampler = Validator.sampled(spark, config, setup.data(), setup.seed());
+    rounds = new RoundMetrics(spark, config, setup.model());
     store = new CheckpointStore(setup.output(), spark.hadoopConfiguration());
-    TrainingIdentity identity = TrainingIdentity.of(setup);
-    checkpoints = new CheckpointWriter(store, config, identity);
+    identity = TrainingIdentity.of(setup);
     model = new DriverModel(spark, setup, initial(setup));
-    if (setup.resume()) {
-      store.latest().ifPresent(found -> restore(found, identity));
-    } else {
+    Optional<CheckpointStore.Found> found = checkpoint();
+    found.ifPresent(this::restore);
+    damaged = found.map(CheckpointStore.Found::skipped).orElse(List.of());
+    List<Metrics> kept = kept(found);
+    metrics = new MetricsLog(setup.output(), spark.hadoopConfiguration(), kept);
+    watch = new LossWatch(config);
+    kept.forEach(watch::see);
+  }
+
+  /** What to go on from. */
+  private Optional<CheckpointStore.Found> checkpoint() {
+    Resume resume = setup.resume();
+    if (!resume.goesOn()) {
       store.clear();
+      return Optional.empty();
     }
-    metrics = new MetricsLog(setup.output(), spark.hadoopConfiguration(), state.step());
+    return resume.path().isPresent()
+        ? Optional.of(CheckpointStore.find(resume.path().get(), spark.hadoopConfiguration()))
+        : store.latest();
+  }
+
+  private void restore(CheckpointStore.Found found) {
+    Map<String, Object> fields = found.state();
+    Resume.Data data = setup.resume().data();
+    identity.require(found.model(), fields, data, found.path());
+    state = TrainingState.of(fields, found.path());
+    if (data == Resume.Data.RESTART) {
+      state = state.withDataRestarted();
+    } else if (!TrainingState.tellsOrder(fields) && config.workers() > 1) {
+      log.warn(
+          "{} is of a version that gave workers their sequences in another order: in this epoch"
+              + " some are read twice and some not at all",
+          found.path());
+    }
+    if (store.holds(found)) {
+      int best = state.bestStep();
+      store.pointTo(state.step(), best == 0 ? OptionalLong.empty() : OptionalLong.of(best));
+    } else {
+      state = state.withoutBest();
+    }
+    model.restore(found, state.step());
+  }
+
+  /** The lines up to the checkpoint: of this output, or of the one that it lies in. */
+  private List<Metrics> kept(Optional<CheckpointStore.Found> found) {
+    if (found.isEmpty()) {
+      return List.of();
+    }
+    String output = store.holds(found.get()) ? setup.output() : found.get().output();
+    return MetricsLog.read(output, spark.hadoopConfiguration()).stream()
+        .filter(line -> line.step() <= state.step())
+        .toList();
   }
 
   /** The graph of a training's first step: with random weights or the base's. */
@@ -123,63 +178,65 @@ public final class Trainer {
     return state.step();
   }
 
+  /** What is wrong with newer checkpoints than the one that training goes on from. */
+  public List<String> damaged() {
+    return damaged;
+  }
+
   /**
-   * Trains to the last step.
+   * Trains to the last step, or until validation has stopped to improve.
    *
    * @param stop asked between rounds; true ends the training after a checkpoint
    * @param progress receives the last metrics of each round
-   * @throws IllegalStateException when the loss is no longer finite
+   * @throws NonFiniteLoss when the loss is no longer finite
+   * @throws IllegalStateException when a checkpoint cannot be written
    */
   public Outcome run(BooleanSupplier stop, Consumer<Metrics> progress) {
-    try (model) {
-      if (metrics.lines().isEmpty()) {
-        metrics.add(new Metrics(0, 0, now(), null, null, null, null, null));
+    try (model;
+        CheckpointWriter checkpoints = new CheckpointWriter(store, config, identity)) {
+      if (metrics.isEmpty()) {
+        metrics.add(new Metrics(0, 0, RoundMetrics.now(), null, null, null, null, null));
         validate();
-        progress.accept(last());
+        metrics.flush();
+        progress.accept(metrics.last());
       }
-      for (boolean stopping = false; !finished() && !stopping; progress.accept(last())) {
+      for (boolean stopping = false; !finished() && !stopping; ) {
         TrainingState before = state;
         train(Math.min(config.averagingSteps(), config.steps() - state.step()));
-        stopping = stop.getAsBoolean();
-        boolean ending = finished() || stopping;
-        if (ending || state.passed(config.validationSteps(), before)) {
+        if (finished() || state.passed(config.validationSteps(), before)) {
           validate();
         }
-        if (ending || checkpoints.due(before, state)) {
-          save();
+        metrics.flush();
+        stopping = stop.getAsBoolean();
+        if (finished() || stopping || checkpoints.due(before, state)) {
+          save(checkpoints);
         }
+        progress.accept(metrics.last());
       }
-      return new Outcome(
-          finished(), state.step(), store.path(state.step()), state.validationLoss());
+      checkpoints.await();
+      metrics.gather();
+      return new Outcome(finished(), state.step(), store.path(state.step()), state.validationLoss());
     }
   }
 
   private boolean finished() {
-    return state.step() >= config.steps();
+    return state.step() >= config.steps() || watch.exhausted();
   }
 
   /** One round of at most {@code steps} steps. */
   private void train(int steps) {
+    TrainingState before = state;
     long start = System.nanoTime();
     AveragingMaster.Round done = model.round(data(steps));
     double seconds = (System.nanoTime() - start) / 1e9;
-    int first = state.step();
     state = state.after(done, steps * config.stepSequences());
-    for (int i = 0; i < done.steps(); i++) {
-      requireFinite("training loss", done.losses()[i], first + i + 1);
-      requireFinite("gradient's norm", done.gradientNorms()[i], first + i + 1);
-      metrics.add(
-          new Metrics(
-              first + i + 1,
-              state.round(),
-              now(),
-              done.losses()[i],
-              config.rates().valueAt(first + i, 0),
-              done.gradientNorms()[i],
-              done.targetTokens() / seconds,
-              null));
+    new Divergence(config, order, store).check(before, done);
+    for (Metrics line : rounds.lines(before, done, seconds, watch)) {
+      if (line.spike() != null) {
+        log.warn("step {}: loss {} is a spike", line.step(), line.loss());
+      }
+      metrics.add(line);
     }
-    metrics.flush();
   }
 
   /**
@@ -187,7 +244,7 @@ public final class Trainer {
    * runs.
    */
   private JavaRDD<MultiDataSet> data(int steps) {
-    long first = state.position();
+    long first = state.position() / config.workers();
     SequenceSource source = setup.data();
     SequenceOrder sequences = order;
     int batch = config.workerSequences();
@@ -197,52 +254,28 @@ public final class Trainer {
         .parallelize(numbers, config.workers())
         .mapPartitionsWithIndex(
             (worker, unused) ->
-                Batches.iterator(
-                    source, sequences, first + (long) worker * steps * batch, batch, steps),
+                Batches.iterator(source, sequences, worker, first, batch, steps),
             true);
   }
 
   private void validate() {
-    if (validator.isPresent()) {
-      try (TrainedModel.Shared shared = model.share()) {
-        state = state.validated(validator.get().loss(shared));
-      }
-      metrics.validated(state.validationLoss());
-    }
-    metrics.flush();
-  }
-
-  private void save() {
-    boolean best = state.validationLoss() < state.bestLoss();
-    state = best ? state.best() : state;
-    checkpoints.save(model, state, best);
-  }
-
-  private void requireFinite(String what, double value, int step) {
-    if (Double.isFinite(value)) {
+    if (validator.isEmpty() && sampler.isEmpty()) {
       return;
     }
-    metrics.flush();
-    String good =
-        store.steps().isEmpty()
-            ? "none yet"
-            : store.path(store.steps().get(store.steps().size() - 1));
-    throw new IllegalStateException(
-        what
-            + " is "
-            + value
-            + " at step "
-            + step
-            + "; last good checkpoint: "
-            + good
-            + "; lower train.learning-rate or train.clip-norm and run again");
+    try (TrainedModel.Shared shared = model.share()) {
+      Double training = sampler.map(of -> of.loss(shared)).orElse(null);
+      Double validation = validator.map(of -> of.loss(shared)).orElse(null);
+      metrics.replaceLast(metrics.last().validated(validation, training));
+      if (validation != null) {
+        state = state.validated(validation);
+        watch.seeValidation(validation);
+      }
+    }
   }
 
-  private Metrics last() {
-    return metrics.lines().get(metrics.lines().size() - 1);
-  }
-
-  private static double now() {
-    return System.currentTimeMillis() / 1e3;
+  private void save(CheckpointWriter checkpoints) {
+    state = state.isBest() ? state.best() : state;
+    metrics.gather();
+    checkpoints.save(model, state);
   }
 }

@@ -3,6 +3,7 @@ package caravan.model.train;
 import caravan.model.LlamaConfig;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What must be the same for a training to go on from a checkpoint: with anything else its curve
@@ -12,6 +13,9 @@ import java.util.Map;
  * @param fields of the checkpoint's state.json
  */
 record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
+  /** What tells the data. */
+  private static final Set<String> DATA = Set.of("data", "sequences");
+
   static TrainingIdentity of(Trainer.Setup setup) {
     TrainConfig config = setup.config();
     Map<String, Object> fields = new LinkedHashMap<>();
@@ -26,12 +30,19 @@ record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
   }
 
   /**
+   * @param data whether they must be the same too
    * @param path of the checkpoint, for messages
    * @throws IllegalArgumentException naming the first difference
    */
-  void require(LlamaConfig checkpointModel, Map<String, Object> state, String path) {
+  void require(
+      LlamaConfig checkpointModel, Map<String, Object> state, Resume.Data data, String path) {
     same("model", model, checkpointModel, path);
-    fields.forEach((key, value) -> same(key, value, state.get(key), path));
+    fields.forEach(
+        (key, value) -> {
+          if (data == Resume.Data.CONTINUE || !DATA.contains(key)) {
+            same(key, value, state.get(key), path);
+          }
+        });
   }
 
   private static void same(String key, Object wanted, Object got, String path) {
@@ -45,7 +56,8 @@ record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
               + got
               + ", this run has "
               + wanted
-              + "; use the same, another output, or resume=never to start over");
+              + "; use the same, another output, or resume=never to start over"
+              + (DATA.contains(key) ? "; resume-data=restart goes on with other data" : ""));
     }
   }
 }

@@ -12,12 +12,24 @@ import java.util.Map;
  * @param tokens target tokens trained on
  * @param position in the order of sequences, counted over all epochs, where the next step begins
  * @param validationLoss last measured, in nats per target token; NaN when none was
+ * @param validatedStep after which step it was; 0 when it was before the first or never
  * @param bestLoss least validation loss of a checkpoint; infinite when there is none
+ * @param bestStep that checkpoint's; 0 when there is none
  */
 record TrainingState(
-    int step, int round, long tokens, long position, double validationLoss, double bestLoss) {
+    int step,
+    int round,
+    long tokens,
+    long position,
+    double validationLoss,
+    int validatedStep,
+    double bestLoss,
+    int bestStep) {
+  /** Name of the order in which {@link SequenceOrder} gives out sequences. */
+  private static final String ORDER = "slices";
+
   static final TrainingState START =
-      new TrainingState(0, 0, 0, 0, Double.NaN, Double.POSITIVE_INFINITY);
+      new TrainingState(0, 0, 0, 0, Double.NaN, 0, Double.POSITIVE_INFINITY, 0);
 
   /**
    * After one more round.
@@ -31,16 +43,48 @@ record TrainingState(
         tokens + done.targetTokens(),
         position + sequences,
         validationLoss,
-        bestLoss);
+        validatedStep,
+        bestLoss,
+        bestStep);
   }
 
   TrainingState validated(double loss) {
-    return new TrainingState(step, round, tokens, position, loss, bestLoss);
+    return new TrainingState(step, round, tokens, position, loss, step, bestLoss, bestStep);
+  }
+
+  /** Whether a checkpoint of this state is better than all before. */
+  boolean isBest() {
+    return validatedStep == step && validationLoss < bestLoss;
   }
 
   /** With the last validation loss as the best one. */
   TrainingState best() {
-    return new TrainingState(step, round, tokens, position, validationLoss, validationLoss);
+    return new TrainingState(
+        step, round, tokens, position, validationLoss, validatedStep, validationLoss, step);
+  }
+
+  /** With no best checkpoint, as another output has none of them. */
+  TrainingState withoutBest() {
+    return new TrainingState(
+        step,
+        round,
+        tokens,
+        position,
+        validationLoss,
+        validatedStep,
+        START.bestLoss,
+        START.bestStep);
+  }
+
+  /** At the start of the data. */
+  TrainingState withDataRestarted() {
+    return new TrainingState(
+        step, round, tokens, 0, validationLoss, validatedStep, bestLoss, bestStep);
+  }
+
+  /** Whether a checkpoint was trained in today's order of sequences, as its state.json says. */
+  static boolean tellsOrder(Map<String, Object> fields) {
+    return ORDER.equals(fields.get("order"));
   }
 
   /** Whether a multiple of {@code every} steps was passed since an earlier state. */
@@ -55,8 +99,11 @@ record TrainingState(
     fields.put("round", round);
     fields.put("tokens", tokens);
     fields.put("position", position);
+    fields.put("order", ORDER);
     fields.put("validation_loss", Double.isNaN(validationLoss) ? null : validationLoss);
+    fields.put("validated_step", validatedStep);
     fields.put("best_validation_loss", Double.isInfinite(bestLoss) ? null : bestLoss);
+    fields.put("best_step", bestStep);
     return fields;
   }
 
@@ -73,7 +120,9 @@ record TrainingState(
         number(fields, "tokens", path).longValue(),
         number(fields, "position", path).longValue(),
         number(fields.get("validation_loss"), Double.NaN),
-        number(fields.get("best_validation_loss"), Double.POSITIVE_INFINITY));
+        (int) number(fields.get("validated_step"), 0),
+        number(fields.get("best_validation_loss"), Double.POSITIVE_INFINITY),
+        (int) number(fields.get("best_step"), 0));
   }
 
   private static Number number(Map<String, Object> fields, String name, String path) {

@@ -6,31 +6,71 @@ import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.TokenBatch;
 import java.io.Serializable;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 
-/** Mean loss over held-out sequences, each worker scoring its own contiguous part. */
+/**
+ * Mean loss over sequences that stay the same from one measurement to the next, each worker scoring
+ * its own contiguous part.
+ */
 final class Validator {
   private final JavaSparkContext spark;
   private final TrainConfig config;
   private final SequenceSource source;
+  private final Optional<SequenceOrder> order;
   private final long sequences;
 
-  Validator(JavaSparkContext spark, TrainConfig config, SequenceSource source) {
+  private Validator(
+      JavaSparkContext spark,
+      TrainConfig config,
+      SequenceSource source,
+      Optional<SequenceOrder> order,
+      long limit) {
     this.spark = spark;
     this.config = config;
     this.source = source;
-    sequences =
-        config.validationSequences() == 0
-            ? source.size()
-            : Math.min(source.size(), config.validationSequences());
+    this.order = order;
+    sequences = limit == 0 ? source.size() : Math.min(source.size(), limit);
+  }
+
+  /** Of the first held-out sequences. */
+  static Validator heldOut(JavaSparkContext spark, TrainConfig config, SequenceSource source) {
+    long batches = batchesLimit(config);
+    long limit = config.validationSequences();
+    return new Validator(
+        spark,
+        config,
+        source,
+        Optional.empty(),
+        batches == 0 || limit > 0 && limit < batches ? limit : batches);
+  }
+
+  /** Of training sequences drawn by the seed; only where the settings ask for it. */
+  static Optional<Validator> sampled(
+      JavaSparkContext spark, TrainConfig config, SequenceSource source, long seed) {
+    long limit = batchesLimit(config);
+    return limit == 0
+        ? Optional.empty()
+        : Optional.of(
+            new Validator(
+                spark,
+                config,
+                source,
+                Optional.of(new SequenceOrder(source.size(), ~seed)),
+                limit));
+  }
+
+  private static long batchesLimit(TrainConfig config) {
+    return (long) config.validationBatches() * config.batchSequences();
   }
 
   /** Mean cross entropy in nats per target token. */
   double loss(TrainedModel.Shared model) {
     SequenceSource data = source;
+    SequenceOrder drawn = order.orElse(null);
     int workers = config.workers();
     int batch = config.batchSequences();
     long size = sequences;
@@ -38,7 +78,8 @@ final class Validator {
     Sum sum =
         spark
             .parallelize(numbers, workers)
-            .map(w -> score(model, data, size * w / workers, size * (w + 1) / workers, batch))
+            .map(
+                w -> score(model, data, drawn, size * w / workers, size * (w + 1) / workers, batch))
             .collect()
             .stream()
             .reduce(new Sum(0, 0), Sum::plus);
@@ -49,27 +90,38 @@ final class Validator {
   }
 
   private static Sum score(
-      TrainedModel.Shared model, SequenceSource data, long from, long to, int batchSequences) {
+      TrainedModel.Shared model,
+      SequenceSource data,
+      SequenceOrder order,
+      long from,
+      long to,
+      int batchSequences) {
     ComputationGraph graph = WorkerGraphs.take(model.configurationJson());
     model.into(graph);
     LlamaOutput output = LlamaGraph.output(graph);
     Sum sum;
     try (LlamaEngine.Kept kept = output.engine().keep(output.parameters())) {
-      sum = score(graph, data, from, to, batchSequences);
+      sum = score(graph, data, order, from, to, batchSequences);
     }
     WorkerGraphs.giveBack(model.configurationJson(), graph);
     return sum;
   }
 
   private static Sum score(
-      ComputationGraph graph, SequenceSource data, long from, long to, int batchSequences) {
+      ComputationGraph graph,
+      SequenceSource data,
+      SequenceOrder order,
+      long from,
+      long to,
+      int batchSequences) {
     Sum sum = new Sum(0, 0);
     for (long at = from; at < to; at += batchSequences) {
       int rows = (int) Math.min(batchSequences, to - at);
       int seq = data.sequenceLength();
       TokenBatch batch = new TokenBatch(new int[rows * seq], new int[rows * seq], rows, seq);
       for (int row = 0; row < rows; row++) {
-        data.read(at + row, batch.ids(), batch.targets(), row * seq);
+        long index = order == null ? at + row : order.indexAt(at + row);
+        data.read(index, batch.ids(), batch.targets(), row * seq);
       }
       int tokens = batch.targetCount();
       sum = sum.plus(new Sum(graph.score(Batches.dataSet(batch), false) * tokens, tokens));

@@ -144,7 +144,7 @@ class CheckpointStoreTest {
     assertThatThrownBy(() -> Checkpoints.open(step(200).toString(), new Configuration()))
         .hasMessageContaining(
             "no caravan/manifest.json: its writing was interrupted; choose another checkpoint");
-    assertThat(store.prune(5)).containsExactly(200L);
+    assertThat(store.prune(200, 5, 0)).containsExactly(200L);
     assertThat(step(200)).doesNotExist();
   }
 
@@ -165,10 +165,10 @@ class CheckpointStoreTest {
       save(step);
     }
     store.markBest(200);
-    assertThat(store.prune(1)).containsExactly(100L, 300L);
+    assertThat(store.prune(400, 1, 0)).containsExactly(100L, 300L);
     assertThat(store.steps()).containsExactly(200L, 400L);
     assertThat(store.best()).isEqualTo(OptionalLong.of(200));
-    assertThatThrownBy(() -> store.prune(0)).hasMessage("keep-last: got 0, wanted at least 1");
+    assertThatThrownBy(() -> store.prune(400, 0, 0)).hasMessage("keep-last: got 0, wanted at least 1");
   }
 
   @Test

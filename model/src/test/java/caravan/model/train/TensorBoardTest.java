@@ -3,16 +3,18 @@ package caravan.model.train;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.HexFormat;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Golden bytes from tensorboard 2.20.0's RecordWriter. */
 class TensorBoardTest {
   @Test
   void writesTheBytesThatTensorFlowsOwnRecordWriterWrites() {
-    TensorBoard events = new TensorBoard();
-    events.scalar("loss/train", 2.5, 300, 1.5);
-    events.scalar("loss/validation", null, 300, 1.5);
-    assertThat(HexFormat.of().formatHex(events.bytes())).isEqualTo(GOLDEN);
+    Metrics line = new Metrics(300, 1, 1.5, 2.5, null, null, null, null);
+    String written =
+        HexFormat.of().formatHex(TensorBoard.header())
+            + HexFormat.of().formatHex(TensorBoard.events(List.of(line)));
+    assertThat(written).isEqualTo(GOLDEN);
   }
 
   private static final String GOLDEN =
