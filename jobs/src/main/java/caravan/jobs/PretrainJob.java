@@ -1,8 +1,9 @@
 package caravan.jobs;
 
 import caravan.jobs.report.BigramBaseline;
-import caravan.model.train.TrainConfig;
 import caravan.model.train.Resume;
+import caravan.model.train.SequenceSource;
+import caravan.model.train.TrainConfig;
 import caravan.model.train.Trainer;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
@@ -97,14 +98,29 @@ final class PretrainJob extends Job<PretrainJob.Config> {
             config.train(),
             config.seed(),
             ShardSequences.open(hadoop, config.tokens(), TokenManifest.TRAIN, length),
-            ShardSequences.find(hadoop, config.tokens(), TokenManifest.VALIDATION, length),
+            validation(spark, config),
             model.parameters(),
             resume(config.resume(), config.resumeData(), force),
             config.output(),
-            Manifest.read(hadoop, new Path(config.tokens()), Manifest.TOKENS).contentHash(),
+            contentHash(config.tokens(), hadoop),
             model.specialTokens(),
             model.tokenizerFiles());
     return Training.run("pretrain", spark, setup, bigram(spark, config, setup), stop);
+  }
+
+  private static String contentHash(String tokens, Configuration hadoop) {
+    return Manifest.read(hadoop, new Path(tokens), Manifest.TOKENS).contentHash();
+  }
+
+  private static Optional<SequenceSource> validation(SparkSession spark, Config config) {
+    int length = config.train().sequenceLength();
+    return config.validation().isPresent()
+        ? config.validation().map(of -> HeldOutShards.open(spark, of, config.tokens(), length))
+        : ShardSequences.find(
+            spark.sparkContext().hadoopConfiguration(),
+            config.tokens(),
+            TokenManifest.VALIDATION,
+            length);
   }
 
   /** The bigram's loss on the tokens that validation scores, measured once per output. */
@@ -113,17 +129,18 @@ final class PretrainJob extends Job<PretrainJob.Config> {
     if (!config.bigram() || setup.validation().isEmpty()) {
       return Optional.empty();
     }
-    Storage storage = new Storage(spark.sparkContext().hadoopConfiguration());
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    Storage storage = new Storage(hadoop);
     Path file = new Path(config.output(), BIGRAM_FILE);
     String data =
         "%s, sequences of %d, %d held out"
-            .formatted(
-                setup.fingerprint(),
-                config.train().sequenceLength(),
-                config.train().validationSequences());
+                .formatted(
+                    setup.fingerprint(),
+                    config.train().sequenceLength(),
+                    config.train().validationSequences())
+            + config.validation().map(of -> " of " + contentHash(of, hadoop)).orElse("");
     if (storage.exists(file)) {
-      Bigram stored =
-          JsonFile.read(file.toString(), Bigram.class, spark.sparkContext().hadoopConfiguration());
+      Bigram stored = JsonFile.read(file.toString(), Bigram.class, hadoop);
       if (stored.data().equals(data)) {
         return Optional.of(stored.baseline());
       }

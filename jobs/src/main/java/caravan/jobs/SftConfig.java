@@ -1,8 +1,8 @@
 package caravan.jobs;
 
 import caravan.jobs.chat.ChatConfig;
-import caravan.model.train.TrainConfig;
 import caravan.model.train.Resume;
+import caravan.model.train.TrainConfig;
 import java.util.List;
 import java.util.Optional;
 

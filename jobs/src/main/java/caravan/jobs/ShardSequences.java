@@ -1,15 +1,23 @@
 package caravan.jobs;
 
+import static org.apache.spark.sql.functions.col;
+
 import caravan.model.train.SequenceSource;
 import caravan.pipeline.shard.TokenManifest;
+import caravan.pipeline.shard.TokenManifest.Shard;
 import caravan.pipeline.shard.TokenShards;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
@@ -17,7 +25,7 @@ import org.apache.spark.util.SerializableConfiguration;
  * on, and each of them predicts the next one, so that every token but the very first is a target
  * exactly once per epoch. Each JVM opens the shards once.
  */
-public final class ShardSequences implements SequenceSource {
+public final class ShardSequences implements SequenceSource, DocumentNames {
   private static final Map<String, TokenShards> OPEN = new ConcurrentHashMap<>();
 
   private final SerializableConfiguration hadoop;
@@ -91,6 +99,34 @@ public final class ShardSequences implements SequenceSource {
     shards().read(index * sequenceLength, tokens);
     System.arraycopy(tokens, 0, ids, at, sequenceLength);
     System.arraycopy(tokens, 1, targets, at, sequenceLength);
+  }
+
+  @Override
+  public List<String> documents(SparkSession spark, List<Long> sequences) {
+    List<Shard> shards = TokenManifest.read(hadoop.value(), new Path(directory)).shards(split);
+    Set<String> names = new LinkedHashSet<>();
+    long start = 0;
+    for (Shard shard : shards) {
+      long first = start;
+      Optional<Column> read =
+          sequences.stream()
+              .map(index -> index * sequenceLength - first)
+              .filter(from -> from < shard.tokens() && from + sequenceLength >= 0)
+              .map(from -> col("start").leq(from + sequenceLength).and(col("end").gt(from)))
+              .reduce(Column::or);
+      read.ifPresent(
+          rows ->
+              spark
+                  .read()
+                  .option("__globPaths__", "false")
+                  .parquet(new Path(directory, shard.provenancePath()).toString())
+                  .where(rows)
+                  .orderBy("start")
+                  .collectAsList()
+                  .forEach(row -> names.add(row.getAs("id") + " (" + row.getAs("source") + ")")));
+      start += shard.tokens();
+    }
+    return List.copyOf(names);
   }
 
   private TokenShards shards() {

@@ -4,6 +4,7 @@ import caravan.jobs.report.BigramBaseline;
 import caravan.jobs.report.RunReport;
 import caravan.model.train.Metrics;
 import caravan.model.train.MetricsLog;
+import caravan.model.train.NonFiniteLoss;
 import caravan.model.train.Trainer;
 import caravan.pipeline.Storage;
 import java.nio.charset.StandardCharsets;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -19,6 +21,9 @@ import org.apache.spark.sql.SparkSession;
 
 /** A training as a command shows it: progress while it runs, then its report and a last line. */
 final class Training {
+  /** Documents that are named when the loss is not finite. */
+  private static final int DOCUMENTS = 20;
+
   private final String command;
   private final Trainer.Setup setup;
   private final Optional<BigramBaseline> bigram;
@@ -57,9 +62,14 @@ final class Training {
     if (firstStep > 0 && !upToDate) {
       System.out.printf("%s: going on after step %,d of %,d%n", command, firstStep, steps);
     }
+    for (String damage : trainer.damaged()) {
+      System.err.printf("caravan: %s: passed over a damaged checkpoint: %s%n", command, damage);
+    }
     Trainer.Outcome outcome;
     try (Progress progress = new Progress(this::line)) {
       outcome = trainer.run(stop, this::measured);
+    } catch (NonFiniteLoss e) {
+      throw named(e, spark);
     }
     writeReport(spark.sparkContext().hadoopConfiguration());
     System.out.printf(
@@ -72,6 +82,20 @@ final class Training {
         validated(outcome),
         outcome.checkpoint());
     return outcome;
+  }
+
+  /** The same with the documents that the step read, where the data can tell. */
+  private RuntimeException named(NonFiniteLoss e, SparkSession spark) {
+    if (!(setup.data() instanceof DocumentNames data)) {
+      return e;
+    }
+    List<String> documents = data.documents(spark, e.sequences());
+    String shown =
+        documents.stream().limit(DOCUMENTS).collect(Collectors.joining("; "))
+            + (documents.size() > DOCUMENTS ? "; …" : "");
+    return new IllegalStateException(
+        "%s. The step read %,d documents: %s".formatted(e.getMessage(), documents.size(), shown),
+        e);
   }
 
   private String validated(Trainer.Outcome outcome) {

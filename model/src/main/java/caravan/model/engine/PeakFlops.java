@@ -26,7 +26,7 @@ public final class PeakFlops {
   private static double measure(int threads) {
     long square = (long) SIZE * SIZE;
     double best = 0;
-    BlasThreads.one();
+    BlasThreads.acquire();
     try (Team team = new Team(threads);
         FloatPointer matrices = new FloatPointer(3 * square * threads)) {
       for (long i = 0; i < matrices.capacity(); i++) {
@@ -38,6 +38,8 @@ public final class PeakFlops {
         double operations = 2.0 * SIZE * square * PRODUCTS * threads;
         best = Math.max(best, operations * 1e9 / (System.nanoTime() - start));
       }
+    } finally {
+      BlasThreads.release();
     }
     return best;
   }

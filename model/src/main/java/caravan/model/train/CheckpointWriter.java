@@ -47,9 +47,7 @@ final class CheckpointWriter implements AutoCloseable {
     }
     double minutes = (System.nanoTime() - savedNanos) / NANOS_PER_MINUTE;
     boolean late =
-        config.checkpointMinutes() > 0
-            && minutes >= config.checkpointMinutes()
-            && writing.isDone();
+        config.checkpointMinutes() > 0 && minutes >= config.checkpointMinutes() && writing.isDone();
     return late || now.passed(config.checkpointSteps(), before);
   }
 

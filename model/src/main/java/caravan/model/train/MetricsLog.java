@@ -49,8 +49,7 @@ public final class MetricsLog {
    */
   public static List<Metrics> read(String output, Configuration hadoop) {
     Directory directory = Directory.of(output, hadoop);
-    String text =
-        new String(new AppendedFile(directory, FILE).bytes(), StandardCharsets.UTF_8);
+    String text = new String(new AppendedFile(directory, FILE).bytes(), StandardCharsets.UTF_8);
     List<Metrics> lines = new ArrayList<>();
     for (String line : text.substring(0, text.lastIndexOf('\n') + 1).split("\n")) {
       if (!line.isBlank()) {

@@ -166,13 +166,6 @@ public final class Trainer {
     return graph;
   }
 
-  private void restore(CheckpointStore.Found found, TrainingIdentity identity) {
-    Map<String, Object> fields = found.state();
-    identity.require(found.model(), fields, found.path());
-    state = TrainingState.of(fields, found.path());
-    model.restore(found, state.step());
-  }
-
   /** Steps done when training began: 0, or the checkpoint's. */
   public int step() {
     return state.step();
@@ -215,7 +208,8 @@ public final class Trainer {
       }
       checkpoints.await();
       metrics.gather();
-      return new Outcome(finished(), state.step(), store.path(state.step()), state.validationLoss());
+      return new Outcome(
+          finished(), state.step(), store.path(state.step()), state.validationLoss());
     }
   }
 
@@ -253,8 +247,7 @@ public final class Trainer {
     return spark
         .parallelize(numbers, config.workers())
         .mapPartitionsWithIndex(
-            (worker, unused) ->
-                Batches.iterator(source, sequences, worker, first, batch, steps),
+            (worker, unused) -> Batches.iterator(source, sequences, worker, first, batch, steps),
             true);
   }
 

@@ -168,7 +168,8 @@ class CheckpointStoreTest {
     assertThat(store.prune(400, 1, 0)).containsExactly(100L, 300L);
     assertThat(store.steps()).containsExactly(200L, 400L);
     assertThat(store.best()).isEqualTo(OptionalLong.of(200));
-    assertThatThrownBy(() -> store.prune(400, 0, 0)).hasMessage("keep-last: got 0, wanted at least 1");
+    assertThatThrownBy(() -> store.prune(400, 0, 0))
+        .hasMessage("keep-last: got 0, wanted at least 1");
   }
 
   @Test
