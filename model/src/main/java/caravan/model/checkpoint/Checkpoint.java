@@ -21,7 +21,7 @@ public record Checkpoint(
     LlamaConfig config,
     SpecialTokens specialTokens,
     FloatPointer parameters,
-    Optional<AdamMoments> moments,
+    Optional<OptimizerState> moments,
     Optional<FloatPointer> outerMomentum,
     Map<String, Object> state,
     Map<String, byte[]> tokenizerFiles)
@@ -30,8 +30,7 @@ public record Checkpoint(
   public Checkpoint {
     long length = new ParameterLayout(config).length();
     requireLength("parameters", parameters, length);
-    moments.ifPresent(m -> requireLength("first moment", m.first(), length));
-    moments.ifPresent(m -> requireLength("second moment", m.second(), length));
+    moments.ifPresent(m -> m.vectors().forEach(v -> requireLength("moments", v, m.length())));
     outerMomentum.ifPresent(m -> requireLength("outer momentum", m, length));
   }
 
@@ -54,8 +53,7 @@ public record Checkpoint(
   @Override
   public void close() {
     parameters.close();
-    moments.ifPresent(m -> m.first().close());
-    moments.ifPresent(m -> m.second().close());
+    moments.ifPresent(m -> m.vectors().forEach(FloatPointer::close));
     outerMomentum.ifPresent(FloatPointer::close);
   }
 

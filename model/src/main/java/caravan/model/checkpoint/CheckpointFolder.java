@@ -28,8 +28,10 @@ final class CheckpointFolder {
   private static final String OPTIMIZER = "caravan/optimizer.safetensors";
   private static final String OUTER = "caravan/outer.safetensors";
   private static final String MANIFEST = "caravan/manifest.json";
-  private static final String FIRST_MOMENT = "first_moment";
-  private static final String SECOND_MOMENT = "second_moment";
+
+  /** Names of an optimizer's vectors in its file, in the order of its state. */
+  static final List<String> MOMENTS = List.of("first_moment", "second_moment");
+
   private static final String OUTER_MOMENTUM = "outer_momentum";
   private static final Set<String> MODEL_FILES =
       Set.of(CONFIG, GENERATION, HuggingFaceWeights.FILE);
@@ -99,17 +101,18 @@ final class CheckpointFolder {
             moments ->
                 files.put(
                     OPTIMIZER,
-                    writeVectors(
-                        OPTIMIZER,
-                        checkpoint.config(),
-                        Map.of(FIRST_MOMENT, moments.first(), SECOND_MOMENT, moments.second()))));
+                    writeVectors(OPTIMIZER, MOMENTS, moments.vectors(), moments.length())));
     checkpoint
         .outerMomentum()
         .ifPresent(
             momentum ->
                 files.put(
                     OUTER,
-                    writeVectors(OUTER, checkpoint.config(), Map.of(OUTER_MOMENTUM, momentum))));
+                    writeVectors(
+                        OUTER,
+                        List.of(OUTER_MOMENTUM),
+                        List.of(momentum),
+                        new ParameterLayout(checkpoint.config()).length())));
     directory.write(MANIFEST, manifest(step, files));
   }
 
@@ -140,13 +143,11 @@ final class CheckpointFolder {
   }
 
   private Directory.Fingerprint writeVectors(
-      String file, LlamaConfig config, Map<String, FloatPointer> vectors) {
-    long length = new ParameterLayout(config).length();
-    List<SafeTensors.Source> sources =
-        vectors.keySet().stream()
-            .sorted()
-            .map(name -> new SafeTensors.Source(name, List.of(length), vectors.get(name), 0))
-            .toList();
+      String file, List<String> names, List<FloatPointer> vectors, long length) {
+    List<SafeTensors.Source> sources = new ArrayList<>();
+    for (int i = 0; i < vectors.size(); i++) {
+      sources.add(new SafeTensors.Source(names.get(i), List.of(length), vectors.get(i), 0));
+    }
     return directory.write(file, out -> SafeTensors.write(out, Map.of(), sources));
   }
 
@@ -243,15 +244,14 @@ final class CheckpointFolder {
     var owned = new ArrayList<FloatPointer>();
     try {
       owned.add(HuggingFaceWeights.read(directory, config));
-      Optional<AdamMoments> moments = Optional.empty();
+      Optional<OptimizerState> moments = Optional.empty();
       Optional<FloatPointer> outer = Optional.empty();
       if (part == Part.TRAINING && directory.exists(OPTIMIZER)) {
-        owned.add(vector(OPTIMIZER, FIRST_MOMENT, config));
-        owned.add(vector(OPTIMIZER, SECOND_MOMENT, config));
-        moments = Optional.of(new AdamMoments(owned.get(1), owned.get(2)));
+        moments = Optional.of(optimizer());
+        owned.addAll(moments.get().vectors());
       }
       if (part == Part.TRAINING && directory.exists(OUTER)) {
-        owned.add(vector(OUTER, OUTER_MOMENTUM, config));
+        owned.add(vector(OUTER, OUTER_MOMENTUM, new ParameterLayout(config).length()));
         outer = Optional.of(owned.get(owned.size() - 1));
       }
       return new Checkpoint(config, special, owned.get(0), moments, outer, state, tokenizerFiles);
@@ -261,8 +261,21 @@ final class CheckpointFolder {
     }
   }
 
-  private FloatPointer vector(String file, String name, LlamaConfig config) {
-    long length = new ParameterLayout(config).length();
+  private OptimizerState optimizer() {
+    Map<String, SafeTensors.Entry> entries;
+    try (SafeTensors tensors = SafeTensors.open(directory, OPTIMIZER)) {
+      entries = tensors.entries();
+    }
+    List<FloatPointer> vectors = new ArrayList<>();
+    long length = 0;
+    for (String name : MOMENTS.subList(0, Math.min(MOMENTS.size(), entries.size()))) {
+      length = entries.containsKey(name) ? entries.get(name).length() : length;
+      vectors.add(vector(OPTIMIZER, name, length));
+    }
+    return new OptimizerState(vectors, length);
+  }
+
+  private FloatPointer vector(String file, String name, long length) {
     try (SafeTensors tensors = SafeTensors.open(directory, file)) {
       SafeTensors.Entry entry = tensors.entries().get(name);
       if (entry == null || entry.length() != length) {
@@ -273,7 +286,7 @@ final class CheckpointFolder {
                 + (entry == null ? " is missing" : " has shape " + entry.shape())
                 + ", wanted ["
                 + length
-                + "], one value per parameter of config.json");
+                + "]; restore the file, or resume from another checkpoint");
       }
       FloatPointer vector = new FloatPointer(length);
       tensors.read(entry, vector, 0);

@@ -1,8 +1,10 @@
 package caravan.model.train;
 
-import caravan.model.checkpoint.AdamMoments;
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.CheckpointStore;
+import caravan.model.checkpoint.OptimizerState;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.api.java.JavaRDD;
@@ -27,7 +29,7 @@ final class DriverModel implements TrainedModel {
   DriverModel(JavaSparkContext spark, Trainer.Setup setup, ComputationGraph initial) {
     this.setup = setup;
     TrainConfig config = setup.config();
-    checkLimits(spark, config.workers(), initial.numParams());
+    checkLimits(spark, config.workers(), initial.numParams(), GraphMemory.updaterState(initial));
     graph = initial;
     exchange = new StockExchange(spark, graph);
     master =
@@ -40,9 +42,10 @@ final class DriverModel implements TrainedModel {
             exchange);
   }
 
-  private static void checkLimits(JavaSparkContext spark, int workers, long parameters) {
+  private static void checkLimits(
+      JavaSparkContext spark, int workers, long parameters, long state) {
     long limit = spark.getConf().getSizeAsBytes("spark.driver.maxResultSize", "1g");
-    long needed = workers * parameters * 3 * Float.BYTES;
+    long needed = workers * (parameters + state) * Float.BYTES;
     if (limit != 0 && limit < needed) {
       throw new IllegalArgumentException(
           "spark.driver.maxResultSize: got "
@@ -51,7 +54,9 @@ final class DriverModel implements TrainedModel {
               + workers
               + " workers with "
               + parameters
-              + " parameters and two moments each send "
+              + " parameters and "
+              + state
+              + " floats of optimizer state each send "
               + needed
               + "; set spark.driver.maxResultSize="
               + 2 * needed);
@@ -66,16 +71,29 @@ final class DriverModel implements TrainedModel {
   @Override
   public void restore(CheckpointStore.Found found, int step) {
     try (Checkpoint checkpoint = found.checkpoint()) {
-      AdamMoments moments =
+      OptimizerState moments =
           checkpoint
               .moments()
               .orElseThrow(
                   () -> new IllegalArgumentException(found.path() + ": no optimizer state"));
-      long length = graph.numParams();
-      copy(checkpoint.parameters(), pointer(graph.params()), length);
-      FloatPointer view = pointer(graph.getUpdater().getStateViewArray());
-      copy(moments.first(), view, length);
-      copy(moments.second(), view.getPointer(length), length);
+      copy(checkpoint.parameters(), pointer(graph.params()), graph.numParams());
+      long state = GraphMemory.updaterState(graph);
+      long held = moments.vectors().size() * moments.length();
+      if (state != held) {
+        throw new IllegalArgumentException(
+            found.path()
+                + ": got "
+                + held
+                + " floats of optimizer state, wanted "
+                + state
+                + "; resume with its train.optimizer.kind, train.freeze and train.block-steps, or"
+                + " train from it as checkpoint=");
+      }
+      for (int i = 0; i < moments.vectors().size(); i++) {
+        FloatPointer view = pointer(graph.getUpdater().getStateViewArray());
+        long length = moments.length();
+        copy(moments.vectors().get(i), view.getPointer(i * length), length);
+      }
     }
     graph.getConfiguration().setIterationCount(step);
   }
@@ -99,16 +117,19 @@ final class DriverModel implements TrainedModel {
   private static final class Copy implements Snapshot {
     private final Trainer.Setup setup;
     private final FloatPointer parameters;
-    private final FloatPointer first;
-    private final FloatPointer second;
+    private final OptimizerState moments;
 
     Copy(Trainer.Setup setup, ComputationGraph net) {
       this.setup = setup;
-      long length = net.numParams();
-      FloatPointer moments = pointer(net.getUpdater().getStateViewArray());
-      parameters = copyOf(pointer(net.params()), length);
-      first = copyOf(moments, length);
-      second = copyOf(moments.getPointer(length), length);
+      parameters = copyOf(pointer(net.params()), net.numParams());
+      int vectors = setup.config().updater(setup.model()).stateVectors();
+      long length = GraphMemory.updaterState(net) / Math.max(1, vectors);
+      List<FloatPointer> copies = new ArrayList<>();
+      for (int i = 0; i < vectors; i++) {
+        FloatPointer view = pointer(net.getUpdater().getStateViewArray());
+        copies.add(copyOf(view.getPointer(i * length), length));
+      }
+      moments = new OptimizerState(copies, length);
     }
 
     @Override
@@ -119,7 +140,7 @@ final class DriverModel implements TrainedModel {
               setup.model(),
               setup.specialTokens(),
               parameters,
-              Optional.of(new AdamMoments(first, second)),
+              Optional.of(moments),
               Optional.empty(),
               state,
               setup.tokenizerFiles()));
@@ -128,8 +149,7 @@ final class DriverModel implements TrainedModel {
     @Override
     public void close() {
       parameters.close();
-      first.close();
-      second.close();
+      moments.vectors().forEach(FloatPointer::close);
     }
   }
 

@@ -26,6 +26,10 @@ record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
     fields.put("train.batch-sequences", config.batchSequences());
     fields.put("train.sequence-length", config.sequenceLength());
     fields.put("train.averaging-steps", config.averagingSteps());
+    fields.put("train.accumulation-steps", config.accumulationSteps());
+    fields.put("train.optimizer.kind", config.optimizer().kind());
+    fields.put("train.freeze", config.freeze());
+    fields.put("train.block-steps", config.blockSteps());
     return new TrainingIdentity(setup.model(), fields);
   }
 

@@ -40,10 +40,10 @@ class CheckpointStoreTest {
         assertThat(loaded.specialTokens()).isEqualTo(SpecialTokens.of(1, 2));
         assertThat(TinyLlama.floats(loaded.parameters(), CONFIG))
             .isEqualTo(TinyLlama.floats(saved.parameters(), CONFIG));
-        assertThat(TinyLlama.floats(loaded.moments().orElseThrow().first(), CONFIG))
-            .isEqualTo(TinyLlama.floats(saved.moments().orElseThrow().first(), CONFIG));
-        assertThat(TinyLlama.floats(loaded.moments().orElseThrow().second(), CONFIG))
-            .isEqualTo(TinyLlama.floats(saved.moments().orElseThrow().second(), CONFIG));
+        assertThat(TinyLlama.floats(loaded.moments().orElseThrow().vectors().get(0), CONFIG))
+            .isEqualTo(TinyLlama.floats(saved.moments().orElseThrow().vectors().get(0), CONFIG));
+        assertThat(TinyLlama.floats(loaded.moments().orElseThrow().vectors().get(1), CONFIG))
+            .isEqualTo(TinyLlama.floats(saved.moments().orElseThrow().vectors().get(1), CONFIG));
         assertThat(TinyLlama.floats(loaded.outerMomentum().orElseThrow(), CONFIG))
             .isEqualTo(TinyLlama.floats(saved.outerMomentum().orElseThrow(), CONFIG));
         assertThat(loaded.state()).isEqualTo(saved.state());

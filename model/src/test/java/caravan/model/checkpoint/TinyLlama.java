@@ -3,6 +3,7 @@ package caravan.model.checkpoint;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
@@ -31,6 +32,12 @@ final class TinyLlama {
     return values;
   }
 
+  private static OptimizerState moments(LlamaConfig config, long seed) {
+    return new OptimizerState(
+        List.of(random(config, seed + 1), random(config, seed + 2)),
+        new ParameterLayout(config).length());
+  }
+
   /** A checkpoint with everything in it. */
   static Checkpoint checkpoint(LlamaConfig config, long seed) {
     Map<String, Object> state = new LinkedHashMap<>();
@@ -41,7 +48,7 @@ final class TinyLlama {
         config,
         SpecialTokens.of(1, 2),
         random(config, seed),
-        Optional.of(new AdamMoments(random(config, seed + 1), random(config, seed + 2))),
+        Optional.of(moments(config, seed)),
         Optional.of(random(config, seed + 3)),
         state,
         Map.of("tokenizer.model", new byte[] {10, 11, 12}));
