@@ -1,10 +1,13 @@
 package caravan.model.train;
 
+import caravan.model.LlamaGraph;
+import caravan.model.ParameterRanges;
 import java.io.Serializable;
 import java.util.List;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.bytedeco.javacpp.FloatPointer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 
 /**
@@ -34,8 +37,22 @@ final class StockExchange implements Exchange {
     if (workers.isEmpty()) {
       throw new IllegalStateException("training round: no worker got a batch");
     }
-    mean(workers).into(graph);
+    GraphState mean = mean(workers);
+    keepFrozen(mean.parameters());
+    mean.into(graph);
     return workers.stream().map(Trained::report).toList();
+  }
+
+  /** The mean of equal floats may round to another one; what is frozen keeps every bit. */
+  private void keepFrozen(float[] parameters) {
+    if (LlamaGraph.output(graph).layerConf().getIUpdater() instanceof FlatOptimizer optimizer) {
+      ParameterRanges frozen = optimizer.turns().frozen(parameters.length);
+      FloatPointer now = new FloatPointer(graph.params().data().addressPointer());
+      for (int range = 0; range < frozen.count(); range++) {
+        int from = (int) frozen.from(range);
+        now.getPointer((long) from).get(parameters, from, (int) frozen.to(range) - from);
+      }
+    }
   }
 
   private static Trained collected(TrainedGraph trained) {

@@ -2,6 +2,8 @@ package caravan.model.train;
 
 import caravan.model.ParameterRanges;
 import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -32,6 +34,25 @@ public record Turns(List<ParameterRanges> parts, int steps) implements Serializa
   /** What a step moves. */
   public ParameterRanges at(int iteration) {
     return steps == 0 ? parts.get(0) : parts.get(iteration / steps % parts.size());
+  }
+
+  /** What no step moves, of a vector of so many floats. */
+  ParameterRanges frozen(long parameters) {
+    List<long[]> moved = new ArrayList<>();
+    for (ParameterRanges part : parts) {
+      for (int range = 0; range < part.count(); range++) {
+        moved.add(new long[] {part.from(range), Math.min(parameters, part.to(range))});
+      }
+    }
+    moved.sort(Comparator.comparingLong(range -> range[0]));
+    moved.add(new long[] {parameters, parameters});
+    ParameterRanges frozen = new ParameterRanges(List.of());
+    long end = 0;
+    for (long[] range : moved) {
+      frozen = range[0] > end ? frozen.plus(end, range[0]) : frozen;
+      end = range[1];
+    }
+    return frozen;
   }
 
   /** Steps of its turn before this one. */

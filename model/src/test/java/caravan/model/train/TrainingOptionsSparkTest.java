@@ -102,7 +102,9 @@ class TrainingOptionsSparkTest {
 
   /** The third round of three steps would end in the middle of a block's turn. */
   @ParameterizedTest
-  @EnumSource(Option.class)
+  @EnumSource(
+      value = Option.class,
+      names = {"SGD_WITHOUT_STATE", "BLOCKS", "OBJECTIVE", "ALL_OF_THEM"})
   void aResumedRunEqualsAnUninterruptedOneBitForBit(
       Option option, @TempDir Path whole, @TempDir Path parts) {
     TrainConfig config = option.config(2);
