@@ -153,8 +153,8 @@ class TrainingOptionsSparkTest {
     TrainConfig alone = TrainConfigs.with(base, Map.of("accumulationSteps", 2));
     new Trainer(spark, setup(two, both)).run(() -> false, m -> {});
     new Trainer(spark, setup(one, alone)).run(() -> false, m -> {});
-    float[] expected = parameters(one, 8);
-    float[] got = parameters(two, 8);
+    float[] expected = parameters(one, 4);
+    float[] got = parameters(two, 4);
     for (int i = 0; i < expected.length; i++) {
       assertThat(got[i]).isCloseTo(expected[i], within(2e-5f));
     }
