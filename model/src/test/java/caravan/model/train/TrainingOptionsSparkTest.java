@@ -190,7 +190,7 @@ class TrainingOptionsSparkTest {
         DATA,
         Optional.empty(),
         Optional.empty(),
-        true,
+        Resume.AUTO,
         output.toString(),
         "pattern",
         SpecialTokens.of(1, 2),
