@@ -12,7 +12,7 @@ import java.util.Optional;
  * keys keep Hugging Face's rotary order (component i is paired with i + headDim/2), so that
  * checkpoints are slices of this buffer.
  */
-public final class ParameterLayout {
+public final class ParameterLayout implements TensorLayout {
 
   /**
    * One tensor of the flat buffer.
@@ -80,7 +80,7 @@ public final class ParameterLayout {
     return config;
   }
 
-  /** All tensors in buffer order. */
+  @Override
   public List<Tensor> tensors() {
     return List.copyOf(tensors);
   }
@@ -103,6 +103,7 @@ public final class ParameterLayout {
   }
 
   /** Number of parameters. */
+  @Override
   public long length() {
     return length;
   }

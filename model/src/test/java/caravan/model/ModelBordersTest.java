@@ -54,6 +54,9 @@ class ModelBordersTest {
                   .or(resideInAPackage("caravan.model.engine"))
                   .or(nameStartingWith("caravan.model.LlamaConfig"))
                   .or(nameStartingWith("caravan.model.ParameterLayout"))
+                  .or(nameStartingWith("caravan.model.AdapterLayout"))
+                  .or(nameStartingWith("caravan.model.TensorLayout"))
+                  .or(nameStartingWith("caravan.model.LoraConfig"))
                   .or(nameStartingWith("caravan.model.RopeScaling")));
 
   @ArchTest
@@ -63,6 +66,9 @@ class ModelBordersTest {
             are(
                 nameStartingWith("caravan.model.LlamaConfig")
                     .or(nameStartingWith("caravan.model.ParameterLayout"))
+                    .or(nameStartingWith("caravan.model.AdapterLayout"))
+                    .or(nameStartingWith("caravan.model.TensorLayout"))
+                    .or(nameStartingWith("caravan.model.LoraConfig"))
                     .or(nameStartingWith("caravan.model.RopeScaling"))))
         .should()
         .onlyDependOnClassesThat(resideInAPackage("java..").or(resideInAPackage("caravan.model")))

@@ -5,6 +5,7 @@ import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
 import caravan.model.engine.Attention.Matrix;
 import caravan.model.engine.Phases.Phase;
+import java.util.Optional;
 
 /**
  * Embedding and blocks, forward and backward. Every method is run by all workers at once, each on
@@ -20,11 +21,16 @@ import caravan.model.engine.Phases.Phase;
 final class Blocks {
   private final LlamaConfig config;
   private final ParameterLayout layout;
+  private final Optional<Adapters> adapters;
   private final float epsilon;
   private Rope rope;
 
-  Blocks(ParameterLayout layout) {
+  /**
+   * @param adapters beside the matrices, where these are frozen
+   */
+  Blocks(ParameterLayout layout, Optional<Adapters> adapters) {
     this.layout = layout;
+    this.adapters = adapters;
     this.config = layout.config();
     this.epsilon = (float) config.normEps();
   }
@@ -73,8 +79,8 @@ final class Blocks {
         to,
         epsilon);
     worker.phases.end(Phase.NORM);
-    Linear.forward(
-        worker.gemm, b.attentionInput(), weights, layout.block(layer).qkv(), 0f, b.qkv(), from, to);
+    project(
+        worker, weights, a, layout.block(layer).qkv(), b.attentionInput(), 0f, b.qkv(), from, to);
     worker.phases.end(Phase.PROJECT);
     int turned = config.headCount() + config.kvHeadCount();
     for (int row = from; row < to; row++) {
@@ -135,7 +141,7 @@ final class Blocks {
     RmsNorm.forward(
         b.middle(), weights.mlpNorm(layer), b.mlpReciprocal(), b.mlpInput(), from, to, epsilon);
     worker.phases.end(Phase.NORM);
-    Linear.forward(worker.gemm, b.mlpInput(), weights, w.gateUp(), 0f, b.gateUp(), from, to);
+    project(worker, weights, a, w.gateUp(), b.mlpInput(), 0f, b.gateUp(), from, to);
     worker.phases.end(Phase.PROJECT);
     SwiGlu.forward(b.gateUp(), a.activated, config.intermediateSize(), from, to);
     worker.phases.end(Phase.ACTIVATE);
@@ -157,16 +163,56 @@ final class Blocks {
       int to) {
     if (!a.dropping.ofBranches()) {
       copyRows(stream, sum, from, to);
-      Linear.forward(worker.gemm, x, weights, w, 1f, sum, from, to);
+      project(worker, weights, a, w, x, 1f, sum, from, to);
       return;
     }
     int hidden = config.hiddenSize();
-    Linear.forward(worker.gemm, x, weights, w, 0f, sum, from, to);
+    project(worker, weights, a, w, x, 0f, sum, from, to);
     a.dropping.branch(half, sum, hidden, from, to);
     for (int row = from; row < to; row++) {
       worker.gemm.add(
           hidden, stream.address((long) row * hidden), sum.address((long) row * hidden));
     }
+  }
+
+  /** Rows of y = x Wᵀ (+ y when {@code beta} is 1), and what adapters add. */
+  private void project(
+      Worker worker,
+      Weights weights,
+      Activations a,
+      Tensor w,
+      Buffer x,
+      float beta,
+      Buffer y,
+      int from,
+      int to) {
+    Linear.forward(worker.gemm, x, weights, w, beta, y, from, to);
+    adapters.ifPresent(beside -> beside.forward(worker, weights, a.dropping, w, x, y, from, to));
+  }
+
+  /** Rows of dx = dy W, with what came through adapters. */
+  private void inputGradient(
+      Worker worker,
+      Weights weights,
+      Activations a,
+      Tensor w,
+      Buffer dy,
+      Buffer dx,
+      int from,
+      int to) {
+    Linear.inputGradient(worker.gemm, dy, weights, w, dx, from, to);
+    adapters.ifPresent(
+        beside -> beside.inputGradient(worker, weights, a.dropping, w, dy, dx, from, to));
+  }
+
+  /** This worker's share of dW, or of the adapters' gradients where W is frozen. */
+  private void weightGradient(
+      Worker worker, Weights gradient, Activations a, Tensor w, Buffer dy, Buffer x, int tokens) {
+    if (gradient.has(w)) {
+      Linear.weightGradient(worker, dy, x, gradient, w, tokens);
+    }
+    adapters.ifPresent(
+        beside -> beside.weightGradient(worker, gradient, a.dropping, w, dy, x, tokens));
   }
 
   /** Gradient of what a half added, in {@code dHalf}, from that of the stream it was added to. */
@@ -178,7 +224,7 @@ final class Blocks {
     }
   }
 
-  /** Takes {@code a.dOutput} down to the embedding and writes every gradient but the head's. */
+  /** Takes {@code a.dOutput} down to the embedding; writes gradients, but the head's. */
   void backward(Worker worker, Weights weights, Weights gradient, Activations a, TokenBatch batch) {
     int tokens = batch.ids().length;
     for (int layer = config.layerCount() - 1; layer >= 0; layer--) {
@@ -186,21 +232,23 @@ final class Blocks {
       ParameterLayout.Block w = layout.block(layer);
       feedForwardGradient(worker, weights, a, tokens, layer);
       worker.barrier();
-      Linear.weightGradient(worker, a.dFeedForward(), a.activated, gradient, w.down(), tokens);
-      Linear.weightGradient(worker, a.dGateUp, b.mlpInput(), gradient, w.gateUp(), tokens);
-      Linear.weightGradient(
-          worker, a.dAttention(), b.attended(), gradient, w.attentionOutput(), tokens);
+      weightGradient(worker, gradient, a, w.down(), a.dFeedForward(), a.activated, tokens);
+      weightGradient(worker, gradient, a, w.gateUp(), a.dGateUp, b.mlpInput(), tokens);
+      weightGradient(
+          worker, gradient, a, w.attentionOutput(), a.dAttention(), b.attended(), tokens);
       worker.phases.end(Phase.WEIGHT_GRADIENT);
       attendGradient(worker, a, batch, layer);
       worker.phases.end(Phase.ATTEND_GRADIENT);
       worker.barrier();
       qkvGradient(worker, weights, a, tokens, layer);
-      Linear.weightGradient(worker, a.dQkv, b.attentionInput(), gradient, w.qkv(), tokens);
+      weightGradient(worker, gradient, a, w.qkv(), a.dQkv, b.attentionInput(), tokens);
       worker.phases.end(Phase.WEIGHT_GRADIENT);
     }
     a.dropping.embeddings(a.dOutput, config.hiddenSize(), worker.from(tokens), worker.to(tokens));
     worker.barrier();
-    embeddingGradient(worker, gradient, a, batch);
+    if (gradient.has(layout.embedding())) {
+      embeddingGradient(worker, gradient, a, batch);
+    }
     worker.phases.end(Phase.EMBED);
   }
 
@@ -212,11 +260,11 @@ final class Blocks {
     int from = worker.from(tokens);
     int to = worker.to(tokens);
     dropGradient(a, 2 * layer + 1, a.dOutput, a.dFeedForward(), from, to);
-    Linear.inputGradient(worker.gemm, a.dFeedForward(), weights, w.down(), a.activated, from, to);
+    inputGradient(worker, weights, a, w.down(), a.dFeedForward(), a.activated, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
     SwiGlu.backward(b.gateUp(), a.activated, a.dGateUp, config.intermediateSize(), from, to);
     worker.phases.end(Phase.ACTIVATE);
-    Linear.inputGradient(worker.gemm, a.dGateUp, weights, w.gateUp(), a.dNormed, from, to);
+    inputGradient(worker, weights, a, w.gateUp(), a.dGateUp, a.dNormed, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
     RmsNorm.backward(
         a.dNormed,
@@ -231,8 +279,7 @@ final class Blocks {
         to);
     worker.phases.end(Phase.NORM);
     dropGradient(a, 2 * layer, a.dMiddle, a.dAttention(), from, to);
-    Linear.inputGradient(
-        worker.gemm, a.dAttention(), weights, w.attentionOutput(), a.dAttended, from, to);
+    inputGradient(worker, weights, a, w.attentionOutput(), a.dAttention(), a.dAttended, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
   }
 
@@ -286,7 +333,7 @@ final class Blocks {
     int from = worker.from(tokens);
     int to = worker.to(tokens);
     Tensor qkv = layout.block(layer).qkv();
-    Linear.inputGradient(worker.gemm, a.dQkv, weights, qkv, a.dNormed, from, to);
+    inputGradient(worker, weights, a, qkv, a.dQkv, a.dNormed, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
     RmsNorm.backward(
         a.dNormed,

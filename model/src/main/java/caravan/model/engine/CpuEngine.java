@@ -1,9 +1,11 @@
 package caravan.model.engine;
 
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.engine.Phases.Phase;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
@@ -21,6 +23,7 @@ public final class CpuEngine implements LlamaEngine {
 
   private final LlamaConfig config;
   private final ParameterLayout layout;
+  private final Optional<Beside> beside;
   private final Team team;
   private final Worker[] workers;
   private final Blocks blocks;
@@ -51,18 +54,37 @@ public final class CpuEngine implements LlamaEngine {
    *     #keep} for all of them, else by each
    */
   public CpuEngine(LlamaConfig config, int threads, WeightType stored) {
-    this(config, threads, MAX_LOGITS, stored);
+    this(config, Optional.empty(), threads, MAX_LOGITS, stored);
+  }
+
+  /**
+   * An engine whose parameters are adapters and the modules trained in full, beside a frozen base.
+   *
+   * @param base stays the caller's, and open as long as this
+   */
+  public CpuEngine(AdapterLayout adapters, FrozenBase base, int threads) {
+    this(
+        adapters.config(),
+        Optional.of(new Beside(adapters, base, new Adapters(adapters))),
+        threads,
+        MAX_LOGITS,
+        WeightType.F32);
   }
 
   /**
    * @param maxLogits floats for logits at a time
    */
   CpuEngine(LlamaConfig config, int threads, long maxLogits) {
-    this(config, threads, maxLogits, WeightType.F32);
+    this(config, Optional.empty(), threads, maxLogits, WeightType.F32);
   }
 
-  private CpuEngine(LlamaConfig config, int threads, long maxLogits, WeightType stored) {
+  /** What is frozen, and what stands beside it. */
+  private record Beside(AdapterLayout layout, FrozenBase base, Adapters adapters) {}
+
+  private CpuEngine(
+      LlamaConfig config, Optional<Beside> beside, int threads, long maxLogits, WeightType stored) {
     this.config = config;
+    this.beside = beside;
     this.stored = stored;
     this.maxLogits = maxLogits;
     this.layout = new ParameterLayout(config);
@@ -71,7 +93,7 @@ public final class CpuEngine implements LlamaEngine {
     for (int i = 0; i < threads; i++) {
       workers[i] = new Worker(i, team, config);
     }
-    this.blocks = new Blocks(layout);
+    this.blocks = new Blocks(layout, beside.map(Beside::adapters));
     this.head = new OutputHead(layout);
     BlasThreads.acquire();
   }
@@ -86,18 +108,21 @@ public final class CpuEngine implements LlamaEngine {
       FloatPointer parameters, FloatPointer gradient, TokenBatch batch, TrainingPass pass) {
     prepare(parameters, batch);
     if (gradients == null || !gradients.isAt(gradient)) {
-      gradients = new Weights(layout, gradient);
+      gradients =
+          beside
+              .map(b -> Weights.gradientBeside(b.layout(), gradient))
+              .orElseGet(() -> new Weights(layout, gradient));
     }
     Activations a = training(batch.ids().length);
     int targets = a.collectTargets(batch);
     if (targets == 0) {
       if (!pass.adds()) {
-        Buffer.zero(Weights.addressOf(gradient), layout.length());
+        Buffer.zero(Weights.addressOf(gradient), trainedLength());
       }
       return TrainingPass.Loss.ZERO;
     }
     gradients.beta = pass.adds() ? 1 : 0;
-    a.drop(Dropping.of(pass, batch), config);
+    a.drop(Dropping.of(pass, batch, adapterDropout()), config);
     team.run(
         member -> {
           Worker worker = workers[member];
@@ -145,6 +170,10 @@ public final class CpuEngine implements LlamaEngine {
               + config.contextLength()
               + " (model.max-position-embeddings)");
     }
+    if (beside.isPresent()) {
+      throw new IllegalStateException(
+          "decoder: got an engine beside a frozen base, wanted one of the merged model");
+    }
     if (decoding == null) {
       decoding = new CpuDecoding(layout, team);
     }
@@ -165,6 +194,9 @@ public final class CpuEngine implements LlamaEngine {
   @Override
   public Kept keep(FloatPointer parameters) {
     requireOpen();
+    if (beside.isPresent()) {
+      return () -> {};
+    }
     ModelWeights weights = new ModelWeights(layout, parameters, stored, team);
     kept = weights;
     return () -> {
@@ -175,13 +207,26 @@ public final class CpuEngine implements LlamaEngine {
     };
   }
 
+  /** Floats of parameters and of their gradient. */
+  private long trainedLength() {
+    return beside.map(b -> b.layout().length()).orElse(layout.length());
+  }
+
+  private double adapterDropout() {
+    return beside.map(b -> b.layout().lora().dropout()).orElse(0.0);
+  }
+
   private void prepare(FloatPointer parameters, TokenBatch batch) {
     requireOpen();
     batch.requireFits(config);
     BlasThreads.confirm();
     if (weights == null || !weights.isAt(parameters)) {
-      weights = new Weights(layout, parameters);
+      weights =
+          beside
+              .map(b -> Weights.beside(b.base(), b.layout(), parameters))
+              .orElseGet(() -> new Weights(layout, parameters));
     }
+    beside.ifPresent(b -> b.adapters().prepare(batch.ids().length));
     for (Worker worker : workers) {
       worker.ensureKeys(batch.seq());
     }
@@ -221,6 +266,9 @@ public final class CpuEngine implements LlamaEngine {
   }
 
   private void sumGainGradient(Buffer gain, int at) {
+    if (gain == null) {
+      return;
+    }
     for (int j = 0; j < gain.length(); j++) {
       float sum = gradients.beta == 0 ? 0 : gain.get(j);
       for (Worker worker : workers) {
@@ -252,6 +300,7 @@ public final class CpuEngine implements LlamaEngine {
     for (Worker worker : workers) {
       worker.close();
     }
+    beside.ifPresent(b -> b.adapters().close());
     BlasThreads.release();
   }
 

@@ -8,22 +8,34 @@ import java.util.Arrays;
  * sequence, nor on how a step is cut into batches, so that N workers zero what one would.
  */
 final class Dropping {
-  static final Dropping NONE = new Dropping(Objective.PLAIN, new long[0], 1);
+  static final Dropping NONE = new Dropping(Objective.PLAIN, 0, new long[0], 1);
 
   private static final int EMBEDDING = 0;
 
+  /** Above the numbers of all halves. */
+  private static final int ADAPTERS = 1 << 24;
+
   private final Objective objective;
+  private final double adapterDropout;
   private final long[] sequenceKeys;
   private final int seq;
 
-  private Dropping(Objective objective, long[] sequenceKeys, int seq) {
+  private Dropping(Objective objective, double adapterDropout, long[] sequenceKeys, int seq) {
     this.objective = objective;
+    this.adapterDropout = adapterDropout;
     this.sequenceKeys = sequenceKeys;
     this.seq = seq;
   }
 
   static Dropping of(TrainingPass pass, TokenBatch batch) {
-    if (!pass.objective().drops()) {
+    return of(pass, batch, 0);
+  }
+
+  /**
+   * @param adapterDropout share of an adapter's inputs, in [0, 1)
+   */
+  static Dropping of(TrainingPass pass, TokenBatch batch, double adapterDropout) {
+    if (!pass.objective().drops() && adapterDropout == 0) {
       return NONE;
     }
     long step = DropoutMask.key(pass.objective().seed(), pass.step());
@@ -35,7 +47,7 @@ final class Dropping {
         keys[sequence] = DropoutMask.key(keys[sequence], id);
       }
     }
-    return new Dropping(pass.objective(), keys, batch.seq());
+    return new Dropping(pass.objective(), adapterDropout, keys, batch.seq());
   }
 
   /** Whether values of the residual branches are zeroed. */
@@ -55,6 +67,23 @@ final class Dropping {
    */
   void branch(int half, Buffer x, int width, int from, int to) {
     apply(x, width, from, to, EMBEDDING + 1 + half, objective.residualDropout());
+  }
+
+  /** Whether inputs of adapters are zeroed. */
+  boolean ofAdapters() {
+    return adapterDropout > 0;
+  }
+
+  /**
+   * Zeroes values of an adapter's input, or of its gradient, in rows [from, to) of [rows, stride].
+   *
+   * @param adapter its number within the model
+   * @param width columns that it has
+   */
+  void adapterInput(int adapter, Buffer x, int stride, int width, int from, int to) {
+    for (int row = from; row < to; row++) {
+      DropoutMask.apply(x, row * stride, width, rowKey(ADAPTERS + adapter, row), adapterDropout);
+    }
   }
 
   private void apply(Buffer x, int width, int from, int to, int place, double rate) {

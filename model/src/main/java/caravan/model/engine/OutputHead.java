@@ -55,13 +55,15 @@ final class OutputHead {
       inputGradient(worker, weights, a, start, from, to);
       worker.phases.end(Phase.HEAD);
       worker.barrier();
-      matrixGradient(worker, gradient, a, start, rows);
+      if (gradient.has(matrix)) {
+        matrixGradient(worker, gradient, a, start, rows);
+      }
       worker.phases.end(Phase.HEAD);
       worker.barrier();
     }
     normGradient(worker, weights, a, batch, targets);
     worker.phases.end(Phase.NORM);
-    if (!config.tiedEmbeddings() && !pass.adds()) {
+    if (!config.tiedEmbeddings() && !pass.adds() && gradient.has(layout.embedding())) {
       clearEmbedding(worker, gradient);
     }
   }

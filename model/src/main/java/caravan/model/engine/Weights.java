@@ -1,13 +1,23 @@
 package caravan.model.engine;
 
+import caravan.model.AdapterLayout;
 import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
+import java.util.HashMap;
+import java.util.Map;
 import org.bytedeco.javacpp.FloatPointer;
 
-/** A flat buffer (parameters, or their gradient) seen as tensors. */
+/**
+ * A flat buffer (parameters, or their gradient) seen as tensors. Beside a frozen base the buffer
+ * holds adapters and the modules trained in full; every other tensor lies in the base, and has no
+ * gradient.
+ */
 final class Weights {
   private final ParameterLayout layout;
   private final long address;
+
+  /** Where each tensor of the model lies, when not all lie in the buffer as the layout says. */
+  private final Map<Tensor, Long> places;
 
   /** Of a gradient: 0 where products overwrite it, 1 where they are added to it. */
   float beta;
@@ -19,8 +29,13 @@ final class Weights {
   private final Buffer finalNorm;
 
   Weights(ParameterLayout layout, FloatPointer pointer) {
+    this(layout, addressOf(pointer), null);
+  }
+
+  private Weights(ParameterLayout layout, long address, Map<Tensor, Long> places) {
     this.layout = layout;
-    this.address = addressOf(pointer);
+    this.address = address;
+    this.places = places;
     int layers = layout.config().layerCount();
     attentionNorm = new Buffer[layers];
     mlpNorm = new Buffer[layers];
@@ -31,13 +46,39 @@ final class Weights {
     finalNorm = view(layout.finalNorm());
   }
 
+  /** The base's tensors, and in their stead those trained in full. */
+  static Weights beside(FrozenBase base, AdapterLayout adapters, FloatPointer trained) {
+    Map<String, Tensor> frozen = new HashMap<>();
+    new ParameterLayout(base.config()).tensors().forEach(t -> frozen.put(t.name(), t));
+    Map<Tensor, Long> places = new HashMap<>();
+    for (Tensor tensor : adapters.model().tensors()) {
+      places.put(
+          tensor, addressOf(base.parameters()) + frozen.get(tensor.name()).offset() * Float.BYTES);
+    }
+    places.putAll(inFull(adapters, trained));
+    return new Weights(adapters.model(), addressOf(trained), places);
+  }
+
+  /** The gradient of what is trained beside a base. */
+  static Weights gradientBeside(AdapterLayout adapters, FloatPointer gradient) {
+    return new Weights(adapters.model(), addressOf(gradient), inFull(adapters, gradient));
+  }
+
+  private static Map<Tensor, Long> inFull(AdapterLayout adapters, FloatPointer flat) {
+    Map<Tensor, Long> places = new HashMap<>();
+    adapters
+        .saved()
+        .forEach((model, own) -> places.put(model, addressOf(flat) + own.offset() * Float.BYTES));
+    return places;
+  }
+
   /** The first float of a pointer: JavaCPP keeps the position beside the address. */
   static long addressOf(FloatPointer pointer) {
     return pointer.address() + pointer.position() * Float.BYTES;
   }
 
   private Buffer view(Tensor tensor) {
-    return Buffer.view(address(tensor), tensor.length());
+    return has(tensor) ? Buffer.view(address(tensor), tensor.length()) : null;
   }
 
   ParameterLayout layout() {
@@ -48,7 +89,17 @@ final class Weights {
     return addressOf(pointer) == address;
   }
 
+  /** Whether there is such a tensor here: a frozen one has no gradient. */
+  boolean has(Tensor tensor) {
+    return places == null || places.containsKey(tensor);
+  }
+
   long address(Tensor tensor) {
+    return places == null ? own(tensor) : places.get(tensor);
+  }
+
+  /** Address of a tensor that the buffer's own layout has: all of a model, or an adapter. */
+  long own(Tensor tensor) {
     return address + tensor.offset() * Float.BYTES;
   }
 
@@ -57,6 +108,7 @@ final class Weights {
     return address(tensor) + row * tensor.cols() * Float.BYTES;
   }
 
+  /** The gain, or in a gradient null where it is frozen. */
   Buffer attentionNorm(int layer) {
     return attentionNorm[layer];
   }
