@@ -21,7 +21,6 @@ final class MatrixVector {
 
   private static final int UPPER_HALF = 0xffff0000;
 
-  /** Elements of x that {@link #arrange} moves among each other. */
   private static final int BYTES_PER_VECTOR = WIDTH * Float.BYTES;
 
   private MatrixVector() {}
@@ -73,35 +72,30 @@ final class MatrixVector {
    */
   static void f32(
       long w, int stride, int cols, float[] x, Buffer y, int yAt, int from, int to, boolean add) {
+    int fours = cols / (4 * WIDTH) * (4 * WIDTH);
     int bound = LANES.loopBound(cols);
-    long step = (long) stride * Float.BYTES;
-    int row = from;
-    for (; row + 4 <= to; row += 4) {
-      long at = w + row * step;
+    for (int row = from; row < to; row++) {
+      long at = w + (long) row * stride * Float.BYTES;
       FloatVector s0 = FloatVector.zero(LANES);
       FloatVector s1 = s0;
       FloatVector s2 = s0;
       FloatVector s3 = s0;
-      for (int j = 0; j < bound; j += WIDTH) {
-        FloatVector v = FloatVector.fromArray(LANES, x, j);
-        long p = at + ((long) j << 2);
-        s0 = Memory.floats(p).fma(v, s0);
-        s1 = Memory.floats(p + step).fma(v, s1);
-        s2 = Memory.floats(p + 2 * step).fma(v, s2);
-        s3 = Memory.floats(p + 3 * step).fma(v, s3);
+      int j = 0;
+      for (; j < fours; j += 4 * WIDTH) {
+        long p = at + 4L * j;
+        s0 = Memory.floats(p).fma(FloatVector.fromArray(LANES, x, j), s0);
+        p += BYTES_PER_VECTOR;
+        s1 = Memory.floats(p).fma(FloatVector.fromArray(LANES, x, j + WIDTH), s1);
+        p += BYTES_PER_VECTOR;
+        s2 = Memory.floats(p).fma(FloatVector.fromArray(LANES, x, j + 2 * WIDTH), s2);
+        p += BYTES_PER_VECTOR;
+        s3 = Memory.floats(p).fma(FloatVector.fromArray(LANES, x, j + 3 * WIDTH), s3);
       }
-      put(y, yAt + row, Lanes.sum(s0) + rest(at, x, bound, cols), add);
-      put(y, yAt + row + 1, Lanes.sum(s1) + rest(at + step, x, bound, cols), add);
-      put(y, yAt + row + 2, Lanes.sum(s2) + rest(at + 2 * step, x, bound, cols), add);
-      put(y, yAt + row + 3, Lanes.sum(s3) + rest(at + 3 * step, x, bound, cols), add);
-    }
-    for (; row < to; row++) {
-      long at = w + row * step;
-      FloatVector s = FloatVector.zero(LANES);
-      for (int j = 0; j < bound; j += WIDTH) {
-        s = Memory.floats(at + ((long) j << 2)).fma(FloatVector.fromArray(LANES, x, j), s);
+      for (; j < bound; j += WIDTH) {
+        s0 = Memory.floats(at + 4L * j).fma(FloatVector.fromArray(LANES, x, j), s0);
       }
-      put(y, yAt + row, Lanes.sum(s) + rest(at, x, bound, cols), add);
+      float sum = Lanes.sum(s0.add(s1).add(s2.add(s3)));
+      put(y, yAt + row, sum + rest(at, x, bound, cols), add);
     }
   }
 
