@@ -1,6 +1,7 @@
 package caravan.jobs;
 
 import caravan.jobs.tasks.GateConfig;
+import caravan.model.engine.WeightType;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -42,6 +43,7 @@ record EvaluateConfig(
    * @param maxItems of {@code choice}, a seeded sample; 0 for all
    * @param batchTokens scored at once
    * @param engine {@code cpu}, {@code nd4j} or {@code cuda}
+   * @param weights what the parameters are rounded to before anything is measured
    * @param threads of the engine; the machine's cores where it is not given
    */
   record Evaluation(
@@ -50,6 +52,7 @@ record EvaluateConfig(
       int maxItems,
       int batchTokens,
       String engine,
+      WeightType weights,
       Optional<Integer> threads) {
     Evaluation {
       if (maxTokens < 0 || maxItems < 0) {

@@ -68,6 +68,7 @@ final class EvaluateJob extends Job<EvaluateConfig> {
         System.err.println(output + ": valid, nothing to measure again");
         return readEvaluation(new Path(output, Evaluation.JSON_FILE), hadoop);
       }
+      model.round(config.evaluate().weights());
       Evaluation evaluation =
           new Evaluation(config.checkpoint(), modelHash, config.seed(), measured(config, model));
       write(evaluation, inputs, configHash, config, hadoop);

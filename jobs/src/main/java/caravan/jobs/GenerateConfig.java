@@ -1,5 +1,6 @@
 package caravan.jobs;
 
+import caravan.model.engine.WeightType;
 import caravan.model.generate.Sampling;
 import java.util.List;
 import java.util.Optional;
@@ -30,9 +31,10 @@ record GenerateConfig(
 
   /**
    * @param engine {@code cpu}, {@code nd4j} or {@code cuda}
+   * @param weights what the engine makes of the parameters
    * @param threads of the engine; the machine's cores where it is not given
    */
-  record Generation(String engine, Optional<Integer> threads) {
+  record Generation(String engine, WeightType weights, Optional<Integer> threads) {
     int threadCount() {
       return threads.orElseGet(() -> Runtime.getRuntime().availableProcessors());
     }

@@ -61,6 +61,7 @@ final class GenerateJob extends Job<GenerateConfig> {
             config.model(),
             config.generate().engine(),
             config.generate().threadCount(),
+            config.generate().weights(),
             hadoop)) {
       ChatTemplate template = config.chat() ? new ChatTemplate(model.tokenizer()) : null;
       int[] prompt =

@@ -5,6 +5,8 @@ import caravan.model.ParameterLayout;
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.engine.Engines;
 import caravan.model.engine.LlamaEngine;
+import caravan.model.engine.StoredWeights;
+import caravan.model.engine.WeightType;
 import caravan.pipeline.Storage;
 import caravan.pipeline.tokenize.Encoder;
 import caravan.pipeline.tokenize.Tokenizer;
@@ -50,11 +52,25 @@ final class LoadedModel implements AutoCloseable {
       String engine,
       int threads,
       Configuration hadoop) {
+    return open(path, tokenizer, context, engine, threads, WeightType.F32, hadoop);
+  }
+
+  /**
+   * @param weights what the engine makes of the parameters
+   */
+  static LoadedModel open(
+      String path,
+      Optional<String> tokenizer,
+      ModelContext context,
+      String engine,
+      int threads,
+      WeightType weights,
+      Configuration hadoop) {
     Checkpoint checkpoint = ModelFiles.open(path, hadoop);
     try {
       Tokenizer text = tokenizer(path, checkpoint, tokenizer, hadoop);
       LlamaConfig shape = context.of(checkpoint.config());
-      return new LoadedModel(checkpoint, text, Engines.open(engine, shape, threads));
+      return new LoadedModel(checkpoint, text, Engines.open(engine, shape, threads, weights));
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;
@@ -111,6 +127,11 @@ final class LoadedModel implements AutoCloseable {
 
   LlamaEngine engine() {
     return engine;
+  }
+
+  /** Gives every matrix the values that it has as stored weights; see {@link StoredWeights}. */
+  void round(WeightType type) {
+    StoredWeights.round(new ParameterLayout(config()), checkpoint.parameters(), type);
   }
 
   /** SHA-256 of shape and parameters: equal models have equal ones, wherever they lie. */

@@ -40,7 +40,7 @@ public final class Gguf {
   public static Model read(String path, Configuration hadoop) {
     try (GgufFile file = GgufFile.open(Directory.holding(path, hadoop), new Path(path).getName())) {
       LlamaConfig config = config(file);
-      FloatPointer parameters = new FloatPointer(new ParameterLayout(config).length());
+      FloatPointer parameters = new AlignedFloats(new ParameterLayout(config).length());
       try {
         read(file, config, parameters);
         Checkpoint model = Checkpoint.ofModel(config, specialTokens(file), parameters, Map.of());

@@ -97,7 +97,7 @@ public final class HuggingFaceWeights {
   /** Reads {@code model.safetensors}, or the files that its index names. */
   static FloatPointer read(Directory directory, LlamaConfig config) {
     ParameterLayout layout = new ParameterLayout(config);
-    FloatPointer parameters = new FloatPointer(layout.length());
+    FloatPointer parameters = new AlignedFloats(layout.length());
     List<SafeTensors> files = new ArrayList<>();
     try {
       for (String name : fileNames(directory)) {

@@ -78,7 +78,7 @@ public final class Llama2c {
     long size = directory.size(file);
     try (FSDataInputStream in = directory.open(file)) {
       Header header = header(path, in, size);
-      FloatPointer parameters = new FloatPointer(new ParameterLayout(header.config).length());
+      FloatPointer parameters = new AlignedFloats(new ParameterLayout(header.config).length());
       try {
         new Llama2cTensors(header).read(in, parameters);
       } catch (IOException | RuntimeException e) {

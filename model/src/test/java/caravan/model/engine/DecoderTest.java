@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import caravan.model.LlamaConfig;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -96,6 +99,97 @@ class DecoderTest {
           .hasMessageStartingWith("token at position 3: got id 61");
       decoder.append(4);
       assertThat(decoder.length()).isEqualTo(4);
+    }
+  }
+
+  @ParameterizedTest(name = "{0}: logits within {1}")
+  @CsvSource({"BF16, 0.02", "Q8_0, 0.04"})
+  void packed_weights_give_nearly_the_same_logits_by_prompt_and_token(
+      WeightType type, float tolerance) {
+    LlamaConfig config = Examples.config(4, 2, 16, false);
+    int[] ids = Examples.batch(config, 1, 40, 8).ids();
+    try (FloatPointer parameters =
+            new FloatPointer(Examples.parameters(config, DataType.FLOAT, 9).data().asFloat());
+        CpuEngine exact = new CpuEngine(config, 1);
+        CpuEngine packed = new CpuEngine(config, 2, type);
+        LlamaEngine.Decoder expected = exact.decoder(parameters, 40);
+        LlamaEngine.Decoder prompted = packed.decoder(parameters, 40);
+        LlamaEngine.Decoder single = packed.decoder(parameters, 40)) {
+      float[] wanted = expected.append(ids);
+      float[] byToken = null;
+      for (int id : ids) {
+        byToken = single.append(id);
+      }
+      assertThat(prompted.append(ids)).containsExactly(byToken, within(5e-5f));
+      assertThat(norm(wanted, byToken) / norm(wanted, new float[wanted.length]))
+          .isBetween(1e-4, (double) tolerance);
+    }
+  }
+
+  private static double norm(float[] a, float[] b) {
+    double squares = 0;
+    for (int i = 0; i < a.length; i++) {
+      squares += (a[i] - b[i]) * (double) (a[i] - b[i]);
+    }
+    return Math.sqrt(squares);
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @EnumSource(WeightType.class)
+  void several_sequences_at_once_equal_each_alone_bit_for_bit_with_any_threads(WeightType type) {
+    LlamaConfig config = Examples.config(3, 1, 48, true);
+    int[] ids = Examples.batch(config, 1, 60, 10).ids();
+    try (FloatPointer parameters =
+            new FloatPointer(Examples.parameters(config, DataType.FLOAT, 11).data().asFloat());
+        CpuEngine together = new CpuEngine(config, 2, type);
+        LlamaEngine.Kept kept = together.keep(parameters);
+        CpuEngine alone = new CpuEngine(config, 3, type)) {
+      List<LlamaEngine.Decoder> sequences = new ArrayList<>();
+      List<LlamaEngine.Decoder> singles = new ArrayList<>();
+      for (int s = 0; s < 5; s++) {
+        sequences.add(together.decoder(parameters, 20));
+        singles.add(alone.decoder(parameters, 20));
+        for (int i = 0; i < s; i++) {
+          sequences.get(s).append(ids[i]);
+          singles.get(s).append(ids[i]);
+        }
+      }
+      for (int step = 0; step < 6; step++) {
+        int[] next = Arrays.copyOfRange(ids, 5 * step, 5 * step + sequences.size());
+        float[][] logits = together.appendToEach(sequences, next);
+        for (int s = 0; s < next.length; s++) {
+          assertThat(logits[s]).containsExactly(singles.get(s).append(next[s]));
+        }
+        if (step == 3) {
+          sequences.remove(1).close();
+          singles.remove(1).close();
+        }
+      }
+      sequences.forEach(LlamaEngine.Decoder::close);
+      singles.forEach(LlamaEngine.Decoder::close);
+    }
+  }
+
+  @Test
+  void a_batch_wants_one_token_for_each_of_different_sequences_of_one_model() {
+    LlamaConfig config = Examples.config(2, 1, 8, true);
+    try (FloatPointer parameters =
+            new FloatPointer(Examples.parameters(config, DataType.FLOAT, 7).data().asFloat());
+        CpuEngine engine = new CpuEngine(config, 1);
+        LlamaEngine.Kept kept = engine.keep(parameters);
+        LlamaEngine.Decoder one = engine.decoder(parameters, 4);
+        LlamaEngine.Decoder other = engine.decoder(parameters, 1)) {
+      assertThatThrownBy(() -> engine.appendToEach(List.of(one, one), new int[] {1, 2}))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(
+              "decoders: wanted different sequences of one model whose parameters the engine"
+                  + " keeps; the one at 1 is not");
+      assertThatThrownBy(() -> engine.appendToEach(List.of(one, other), new int[] {1}))
+          .hasMessage("decoders: got 1 tokens for 2 sequences, wanted one for each");
+      engine.appendToEach(List.of(one, other), new int[] {1, 2});
+      assertThatThrownBy(() -> engine.appendToEach(List.of(one, other), new int[] {1, 2}))
+          .hasMessageStartingWith("decoder: got 1 tokens after 1, wanted 1 to 0");
+      assertThat(one.length()).isEqualTo(1);
     }
   }
 }
