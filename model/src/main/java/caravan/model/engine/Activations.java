@@ -39,6 +39,7 @@ final class Activations implements AutoCloseable {
       Buffer gateUp) {}
 
   private final int tokens;
+  private final boolean inHalves;
   private final List<Buffer> owned = new ArrayList<>();
   private final Block[] blocks;
 
@@ -86,30 +87,32 @@ final class Activations implements AutoCloseable {
 
   /**
    * @param training whether there will be a backward pass
+   * @param inHalves whether matrix products are those of numbers rounded to bf16
    * @param maxLogits bound on the floats for logits; more target rows are taken in chunks
    */
-  Activations(LlamaConfig config, int tokens, boolean training, long maxLogits) {
+  Activations(LlamaConfig config, int tokens, boolean training, boolean inHalves, long maxLogits) {
     this.tokens = tokens;
+    this.inHalves = inHalves;
     int hidden = config.hiddenSize();
     blocks = new Block[config.layerCount()];
     for (int l = 0; l < blocks.length; l++) {
       blocks[l] = training || l == 0 ? block(config) : blocks[0];
     }
     output = training ? floats(hidden) : blocks[0].input();
-    activated = floats(config.intermediateSize());
+    activated = factor(config.intermediateSize());
     headInput = floats(hidden);
-    headNormed = floats(hidden);
+    headNormed = factor(hidden);
     headReciprocal = floats(1);
     logitStride = Buffer.padded(config.vocabSize());
     logitRows = (int) Math.min(tokens, Math.max(FEWEST_LOGIT_ROWS, maxLogits / logitStride));
-    logits = own(Buffer.allocate((long) logitRows * logitStride));
+    logits = own(allocate((long) logitRows * logitStride));
     targetRows = new int[tokens];
-    dOutput = training ? floats(hidden) : null;
-    dMiddle = training ? floats(hidden) : null;
+    dOutput = training ? factor(hidden) : null;
+    dMiddle = training ? factor(hidden) : null;
     dNormed = training ? floats(hidden) : null;
-    dGateUp = training ? floats(2 * config.intermediateSize()) : null;
+    dGateUp = training ? factor(2 * config.intermediateSize()) : null;
     dAttended = training ? floats(config.queryDim()) : null;
-    dQkv = training ? floats(config.qkvDim()) : null;
+    dQkv = training ? factor(config.qkvDim()) : null;
     dHeadNormed = training ? floats(hidden) : null;
     dHeadInput = training ? floats(hidden) : null;
   }
@@ -118,8 +121,8 @@ final class Activations implements AutoCloseable {
   void drop(Dropping next, LlamaConfig config) {
     dropping = next;
     if (next.ofBranches() && dFeedForward == null) {
-      dFeedForward = floats(config.hiddenSize());
-      dAttention = floats(config.hiddenSize());
+      dFeedForward = factor(config.hiddenSize());
+      dAttention = factor(config.hiddenSize());
     }
   }
 
@@ -137,19 +140,28 @@ final class Activations implements AutoCloseable {
     int hidden = config.hiddenSize();
     return new Block(
         floats(hidden),
-        floats(hidden),
+        factor(hidden),
         floats(1),
         floats(config.qkvDim()),
         floats(config.headCount()),
-        floats(config.queryDim()),
+        factor(config.queryDim()),
         floats(hidden),
-        floats(hidden),
+        factor(hidden),
         floats(1),
         floats(2 * config.intermediateSize()));
   }
 
   private Buffer floats(int width) {
     return own(Buffer.allocate((long) tokens * width));
+  }
+
+  /** Floats that take part in matrix products. */
+  private Buffer factor(int width) {
+    return own(allocate((long) tokens * width));
+  }
+
+  private Buffer allocate(long length) {
+    return inHalves ? Buffer.allocateWithHalves(length) : Buffer.allocate(length);
   }
 
   private Buffer own(Buffer buffer) {

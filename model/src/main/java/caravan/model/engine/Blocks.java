@@ -78,6 +78,7 @@ final class Blocks {
         from,
         to,
         epsilon);
+    round(worker, b.attentionInput(), config.hiddenSize(), from, to);
     worker.phases.end(Phase.NORM);
     project(
         worker, weights, a, layout.block(layer).qkv(), b.attentionInput(), 0f, b.qkv(), from, to);
@@ -126,6 +127,7 @@ final class Blocks {
     Buffer output = a.outputOf(layer);
     int from = worker.from(batch.ids().length);
     int to = worker.to(batch.ids().length);
+    round(worker, b.attended(), config.queryDim(), from, to);
     addHalf(
         worker,
         weights,
@@ -140,10 +142,12 @@ final class Blocks {
     worker.phases.end(Phase.PROJECT);
     RmsNorm.forward(
         b.middle(), weights.mlpNorm(layer), b.mlpReciprocal(), b.mlpInput(), from, to, epsilon);
+    round(worker, b.mlpInput(), config.hiddenSize(), from, to);
     worker.phases.end(Phase.NORM);
     project(worker, weights, a, w.gateUp(), b.mlpInput(), 0f, b.gateUp(), from, to);
     worker.phases.end(Phase.PROJECT);
     SwiGlu.forward(b.gateUp(), a.activated, config.intermediateSize(), from, to);
+    round(worker, a.activated, config.intermediateSize(), from, to);
     worker.phases.end(Phase.ACTIVATE);
     addHalf(worker, weights, a, 2 * layer + 1, a.activated, w.down(), b.middle(), output, from, to);
     worker.phases.end(Phase.PROJECT);
@@ -241,6 +245,9 @@ final class Blocks {
       worker.phases.end(Phase.ATTEND_GRADIENT);
       worker.barrier();
       qkvGradient(worker, weights, a, tokens, layer);
+      if (a.dQkv.hasHalves()) {
+        worker.barrier();
+      }
       weightGradient(worker, gradient, a, w.qkv(), a.dQkv, b.attentionInput(), tokens);
       worker.phases.end(Phase.WEIGHT_GRADIENT);
     }
@@ -260,9 +267,12 @@ final class Blocks {
     int from = worker.from(tokens);
     int to = worker.to(tokens);
     dropGradient(a, 2 * layer + 1, a.dOutput, a.dFeedForward(), from, to);
+    round(worker, a.dFeedForward(), config.hiddenSize(), from, to);
     inputGradient(worker, weights, a, w.down(), a.dFeedForward(), a.activated, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
     SwiGlu.backward(b.gateUp(), a.activated, a.dGateUp, config.intermediateSize(), from, to);
+    round(worker, a.activated, config.intermediateSize(), from, to);
+    round(worker, a.dGateUp, 2 * config.intermediateSize(), from, to);
     worker.phases.end(Phase.ACTIVATE);
     inputGradient(worker, weights, a, w.gateUp(), a.dGateUp, a.dNormed, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
@@ -279,6 +289,7 @@ final class Blocks {
         to);
     worker.phases.end(Phase.NORM);
     dropGradient(a, 2 * layer, a.dMiddle, a.dAttention(), from, to);
+    round(worker, a.dAttention(), config.hiddenSize(), from, to);
     inputGradient(worker, weights, a, w.attentionOutput(), a.dAttention(), a.dAttended, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
   }
@@ -333,6 +344,7 @@ final class Blocks {
     int from = worker.from(tokens);
     int to = worker.to(tokens);
     Tensor qkv = layout.block(layer).qkv();
+    round(worker, a.dQkv, config.qkvDim(), from, to);
     inputGradient(worker, weights, a, qkv, a.dQkv, a.dNormed, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
     RmsNorm.backward(
@@ -359,6 +371,11 @@ final class Blocks {
             hidden, a.dOutput.address((long) row * hidden), gradient.row(layout.embedding(), id));
       }
     }
+  }
+
+  /** Rows of a factor of the next products, where these are in bf16. */
+  private void round(Worker worker, Buffer factor, int width, int from, int to) {
+    worker.gemm.round(factor, (long) from * width, (long) to * width);
   }
 
   private void copyRows(Buffer x, Buffer y, int from, int to) {

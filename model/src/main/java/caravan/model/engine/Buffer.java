@@ -31,6 +31,9 @@ final class Buffer implements AutoCloseable {
   private final long address;
   private final long length;
 
+  /** The same numbers in bf16, two bytes each, as far as they have been rounded; null for none. */
+  private Buffer halves;
+
   private Buffer(FloatPointer owner, long address, long length) {
     this.owner = owner;
     this.address = address;
@@ -53,6 +56,13 @@ final class Buffer implements AutoCloseable {
     FloatPointer owner = new FloatPointer(padded);
     long aligned = (owner.address() + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
     return new Buffer(owner, aligned, length);
+  }
+
+  /** New memory of {@code length} floats with room for as many in bf16 beside it. */
+  static Buffer allocateWithHalves(long length) {
+    Buffer floats = allocate(length);
+    floats.halves = allocate((length + 1) / 2);
+    return floats;
   }
 
   /** A window of somebody else's memory; closing it frees nothing. */
@@ -86,6 +96,16 @@ final class Buffer implements AutoCloseable {
     return address + index * Float.BYTES;
   }
 
+  /** Whether products with this buffer are those of its numbers rounded to bf16. */
+  boolean hasHalves() {
+    return halves != null;
+  }
+
+  /** Address of one number in bf16. */
+  long halfAddress(long index) {
+    return halves.address + index * Short.BYTES;
+  }
+
   long length() {
     return length;
   }
@@ -104,6 +124,9 @@ final class Buffer implements AutoCloseable {
 
   @Override
   public void close() {
+    if (halves != null) {
+      halves.close();
+    }
     if (owner != null) {
       owner.close();
     }

@@ -21,6 +21,11 @@ import org.bytedeco.javacpp.FloatPointer;
 public final class CpuEngine implements LlamaEngine {
   private static final long MAX_LOGITS = 16L << 20;
 
+  /** Whether this machine multiplies bf16 faster than fp32. */
+  public static boolean multipliesHalves() {
+    return HalfGemm.isNative();
+  }
+
   private final LlamaConfig config;
   private final ParameterLayout layout;
   private final Optional<Beside> beside;
@@ -28,6 +33,7 @@ public final class CpuEngine implements LlamaEngine {
   private final Worker[] workers;
   private final Blocks blocks;
   private final OutputHead head;
+  private final CpuOptions options;
   private final long maxLogits;
 
   /** How decoders read the weights. */
@@ -54,7 +60,7 @@ public final class CpuEngine implements LlamaEngine {
    *     #keep} for all of them, else by each
    */
   public CpuEngine(LlamaConfig config, int threads, WeightType stored) {
-    this(config, Optional.empty(), threads, MAX_LOGITS, stored);
+    this(config, Optional.empty(), threads, MAX_LOGITS, stored, CpuOptions.EXACT);
   }
 
   /**
@@ -63,26 +69,48 @@ public final class CpuEngine implements LlamaEngine {
    * @param base stays the caller's, and open as long as this
    */
   public CpuEngine(AdapterLayout adapters, FrozenBase base, int threads) {
+    this(adapters, base, threads, CpuOptions.EXACT);
+  }
+
+  /**
+   * @param options how it trains
+   */
+  public CpuEngine(AdapterLayout adapters, FrozenBase base, int threads, CpuOptions options) {
     this(
         adapters.config(),
         Optional.of(new Beside(adapters, base, new Adapters(adapters))),
         threads,
         MAX_LOGITS,
-        WeightType.F32);
+        WeightType.F32,
+        options);
   }
 
   /**
    * @param maxLogits floats for logits at a time
    */
   CpuEngine(LlamaConfig config, int threads, long maxLogits) {
-    this(config, Optional.empty(), threads, maxLogits, WeightType.F32);
+    this(config, Optional.empty(), threads, maxLogits, WeightType.F32, CpuOptions.EXACT);
+  }
+
+  /**
+   * @param options how it trains
+   * @throws IllegalArgumentException when {@code threads} is below 1
+   */
+  public CpuEngine(LlamaConfig config, int threads, CpuOptions options) {
+    this(config, Optional.empty(), threads, MAX_LOGITS, WeightType.F32, options);
   }
 
   /** What is frozen, and what stands beside it. */
   private record Beside(AdapterLayout layout, FrozenBase base, Adapters adapters) {}
 
   private CpuEngine(
-      LlamaConfig config, Optional<Beside> beside, int threads, long maxLogits, WeightType stored) {
+      LlamaConfig config,
+      Optional<Beside> beside,
+      int threads,
+      long maxLogits,
+      WeightType stored,
+      CpuOptions options) {
+    this.options = options;
     this.config = config;
     this.beside = beside;
     this.stored = stored;
@@ -123,10 +151,17 @@ public final class CpuEngine implements LlamaEngine {
     }
     gradients.beta = pass.adds() ? 1 : 0;
     a.drop(Dropping.of(pass, batch, adapterDropout()), config);
+    if (options.inHalves()) {
+      weights.keepHalves();
+    }
     team.run(
         member -> {
           Worker worker = workers[member];
           worker.phases.end(Phase.OUTSIDE);
+          if (options.inHalves()) {
+            weights.round(worker);
+            worker.barrier();
+          }
           blocks.forward(worker, weights, a, batch);
           head.lossAndGradient(worker, weights, gradients, a, batch, targets, pass);
           blocks.backward(worker, weights, gradients, a, batch);
@@ -221,6 +256,9 @@ public final class CpuEngine implements LlamaEngine {
     batch.requireFits(config);
     BlasThreads.confirm();
     if (weights == null || !weights.isAt(parameters)) {
+      if (weights != null) {
+        weights.close();
+      }
       weights =
           beside
               .map(b -> Weights.beside(b.base(), b.layout(), parameters))
@@ -241,7 +279,7 @@ public final class CpuEngine implements LlamaEngine {
     if (training == null || !training.holds(tokens)) {
       free(training);
       training = null;
-      training = new Activations(config, tokens, true, maxLogits);
+      training = new Activations(config, tokens, true, options.inHalves(), maxLogits);
     }
     return training;
   }
@@ -250,7 +288,7 @@ public final class CpuEngine implements LlamaEngine {
     if (scoring == null || !scoring.holds(tokens)) {
       free(scoring);
       scoring = null;
-      scoring = new Activations(config, tokens, false, maxLogits);
+      scoring = new Activations(config, tokens, false, false, maxLogits);
     }
     return scoring;
   }
@@ -301,6 +339,9 @@ public final class CpuEngine implements LlamaEngine {
       worker.close();
     }
     beside.ifPresent(b -> b.adapters().close());
+    if (weights != null) {
+      weights.close();
+    }
     BlasThreads.release();
   }
 

@@ -59,7 +59,11 @@ public final class Engines {
   public static LlamaEngine open(String name, LlamaConfig config, int threads, int device) {
     String[] parts = requireKnown(name).split(":");
     return switch (parts[0]) {
-      case CPU -> new CpuEngine(config, threads);
+      case CPU ->
+          new CpuEngine(
+              config,
+              threads,
+              new CpuOptions(parts.length > 1 && Precision.named(parts[1]) == Precision.BF16));
       case CUDA ->
           new CudaEngine(
               config,
@@ -92,7 +96,7 @@ public final class Engines {
   /** Returns the name, or says which there are. */
   public static String requireKnown(String name) {
     String[] parts = name.split(":");
-    if (!names().contains(parts[0]) || parts.length > (parts[0].equals(CUDA) ? 3 : 1)) {
+    if (!names().contains(parts[0]) || parts.length > (parts[0].equals(ND4J) ? 1 : 3)) {
       throw new IllegalArgumentException(
           "train.engine: got " + name + ", wanted one of " + String.join(", ", names()));
     }

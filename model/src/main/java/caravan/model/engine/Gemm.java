@@ -10,7 +10,7 @@ import org.bytedeco.openblas.global.openblas_nolapack;
  *
  * <p>Every product is {@code C = alpha · A·B + beta · C}; with beta 0 the old C is not read.
  */
-final class Gemm {
+final class Gemm implements AutoCloseable {
   private static final int ROW_MAJOR = 101;
   private static final int AS_IS = 111;
   private static final int TRANSPOSED = 112;
@@ -19,6 +19,8 @@ final class Gemm {
   private final Buffer.Address left = new Buffer.Address();
   private final Buffer.Address right = new Buffer.Address();
   private final Buffer.Address result = new Buffer.Address();
+
+  private HalfGemm halves;
 
   Gemm() {
     this(OneDnn.isUsable());
@@ -145,6 +147,28 @@ final class Gemm {
     } else {
       openblas_nolapack.cblas_sgemm(
           ROW_MAJOR, transA, transB, m, n, k, alpha, left, lda, right, ldb, beta, result, ldc);
+    }
+  }
+
+  /** Products in bf16, made at first use. */
+  HalfGemm halves() {
+    if (halves == null) {
+      halves = new HalfGemm();
+    }
+    return halves;
+  }
+
+  /** Rounds a buffer's floats [from, to) to its bf16 ones, where it has any. */
+  void round(Buffer buffer, long from, long to) {
+    if (buffer.hasHalves()) {
+      halves().round(buffer.address(from), buffer.halfAddress(from), to - from);
+    }
+  }
+
+  @Override
+  public void close() {
+    if (halves != null) {
+      halves.close();
     }
   }
 

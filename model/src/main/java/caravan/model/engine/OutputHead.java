@@ -51,6 +51,7 @@ final class OutputHead {
         int target = batch.targets()[a.targetRows[start + row]];
         rowGradient(worker, a, row, target, pass);
       }
+      worker.gemm.round(a.logits, (long) from * a.logitStride, (long) to * a.logitStride);
       worker.phases.end(Phase.CROSS_ENTROPY);
       inputGradient(worker, weights, a, start, from, to);
       worker.phases.end(Phase.HEAD);
@@ -126,12 +127,30 @@ final class OutputHead {
         from,
         to,
         (float) config.normEps());
+    worker.gemm.round(a.headNormed, from * hidden, to * hidden);
     worker.barrier();
   }
 
   /** logits[rows] = headNormed[start + rows] · matrixᵀ. */
   private void logits(Worker worker, Weights weights, Activations a, int start, int from, int to) {
     int hidden = config.hiddenSize();
+    if (a.headNormed.hasHalves()) {
+      worker
+          .gemm
+          .halves()
+          .timesTransposed(
+              to - from,
+              config.vocabSize(),
+              hidden,
+              a.headNormed.halfAddress((long) (start + from) * hidden),
+              hidden,
+              weights.halfAddress(matrix),
+              hidden,
+              false,
+              a.logits.address((long) from * a.logitStride),
+              a.logitStride);
+      return;
+    }
     worker.gemm.timesTransposed(
         to - from,
         config.vocabSize(),
@@ -150,6 +169,22 @@ final class OutputHead {
   private void inputGradient(
       Worker worker, Weights weights, Activations a, int start, int from, int to) {
     int hidden = config.hiddenSize();
+    if (a.logits.hasHalves()) {
+      worker
+          .gemm
+          .halves()
+          .times(
+              to - from,
+              hidden,
+              config.vocabSize(),
+              a.logits.halfAddress((long) from * a.logitStride),
+              a.logitStride,
+              weights.halfAddress(matrix),
+              hidden,
+              a.dHeadNormed.address((long) (start + from) * hidden),
+              hidden);
+      return;
+    }
     worker.gemm.times(
         to - from,
         hidden,
@@ -169,6 +204,23 @@ final class OutputHead {
     int hidden = config.hiddenSize();
     int from = worker.from(config.vocabSize());
     int to = worker.to(config.vocabSize());
+    if (a.logits.hasHalves()) {
+      worker
+          .gemm
+          .halves()
+          .transposedTimes(
+              to - from,
+              hidden,
+              rows,
+              a.logits.halfAddress(from),
+              a.logitStride,
+              a.headNormed.halfAddress((long) start * hidden),
+              hidden,
+              start > 0 || gradient.beta != 0,
+              gradient.row(matrix, from),
+              hidden);
+      return;
+    }
     worker.gemm.transposedTimes(
         to - from,
         hidden,

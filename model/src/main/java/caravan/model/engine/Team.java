@@ -13,7 +13,7 @@ import java.util.function.IntConsumer;
  * does what depends on the thread's number alone, so results repeat bit for bit.
  */
 final class Team implements AutoCloseable {
-  private static final int SPINS = 2_000;
+  private static final int SPINS = 50_000;
   private static final long NAP_NANOS = 20_000;
   private static final long IDLE_SECONDS = 30;
 

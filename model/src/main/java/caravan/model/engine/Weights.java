@@ -6,13 +6,14 @@ import caravan.model.ParameterLayout.Tensor;
 import java.util.HashMap;
 import java.util.Map;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.ShortPointer;
 
 /**
  * A flat buffer (parameters, or their gradient) seen as tensors. Beside a frozen base the buffer
  * holds adapters and the modules trained in full; every other tensor lies in the base, and has no
  * gradient.
  */
-final class Weights {
+final class Weights implements AutoCloseable {
   private final ParameterLayout layout;
   private final long address;
 
@@ -21,6 +22,8 @@ final class Weights {
 
   /** Of a gradient: 0 where products overwrite it, 1 where they are added to it. */
   float beta;
+
+  private ShortPointer halves;
 
   /** Gains of the attention and feed-forward norms, [hidden] each, by layer. */
   private final Buffer[] attentionNorm;
@@ -101,6 +104,42 @@ final class Weights {
   /** Address of a tensor that the buffer's own layout has: all of a model, or an adapter. */
   long own(Tensor tensor) {
     return address + tensor.offset() * Float.BYTES;
+  }
+
+  /** Rounds the matrices to bf16, this worker's share of each, for products with halves. */
+  void round(Worker worker) {
+    for (Tensor tensor : layout.tensors()) {
+      if (!tensor.isNorm()) {
+        long from = worker.from(tensor.rows()) * (long) tensor.cols();
+        long to = worker.to(tensor.rows()) * (long) tensor.cols();
+        worker
+            .gemm
+            .halves()
+            .round(
+                address(tensor) + from * Float.BYTES,
+                halfAddress(tensor) + from * Short.BYTES,
+                to - from);
+      }
+    }
+  }
+
+  /** Room for the matrices in bf16; {@link #round} fills it. */
+  void keepHalves() {
+    if (halves == null) {
+      halves = new ShortPointer(layout.length());
+    }
+  }
+
+  /** Address of a matrix in bf16. */
+  long halfAddress(Tensor tensor) {
+    return halves.address() + tensor.offset() * Short.BYTES;
+  }
+
+  @Override
+  public void close() {
+    if (halves != null) {
+      halves.close();
+    }
   }
 
   /** Address of one row of a matrix. */

@@ -67,6 +67,7 @@ final class Worker implements AutoCloseable {
   public void close() {
     phases.print(member);
     gainGradients.close();
+    gemm.close();
     if (attention != null) {
       attention.close();
     }
