@@ -2,6 +2,7 @@ package caravan.jobs;
 
 import caravan.jobs.report.BigramBaseline;
 import caravan.jobs.report.RunReport;
+import caravan.model.train.HeldOutLoss;
 import caravan.model.train.Metrics;
 import caravan.model.train.MetricsLog;
 import caravan.model.train.NonFiniteLoss;
@@ -51,7 +52,24 @@ final class Training {
       Trainer.Setup setup,
       Optional<BigramBaseline> bigram,
       BooleanSupplier stop) {
-    return new Training(command, setup, bigram).run(spark, stop);
+    Training training = new Training(command, setup, bigram);
+    return setup.config().evalOnly() ? training.evaluate(spark) : training.run(spark, stop);
+  }
+
+  /** Measures the held-out loss and writes nothing. */
+  private Trainer.Outcome evaluate(SparkSession spark) {
+    HeldOutLoss measured =
+        HeldOutLoss.measure(JavaSparkContext.fromSparkContext(spark.sparkContext()), setup);
+    String model = measured.model().orElse("the base");
+    Trainer.Outcome outcome = new Trainer.Outcome(true, measured.step(), model, measured.loss());
+    System.out.printf(
+        Locale.ROOT,
+        "%s: evaluated only: %,d steps%s, %s%n",
+        command,
+        outcome.step(),
+        validated(outcome),
+        model);
+    return outcome;
   }
 
   private Trainer.Outcome run(SparkSession spark, BooleanSupplier stop) {

@@ -24,11 +24,13 @@ public interface ResidentTraining extends AutoCloseable {
   /**
    * What one step measured.
    *
-   * @param loss mean cross entropy in nats over the batch's targets, before the update
+   * @param loss mean over the batch's targets of what is optimized, before the update
+   * @param crossEntropy the same of cross entropy alone, in nats
    * @param gradientNorm global norm before clipping; NaN where it is not measured
    * @param targetTokens targets of the batch
    */
-  record Step(double loss, double gradientNorm, long targetTokens) implements Serializable {}
+  record Step(double loss, double crossEntropy, double gradientNorm, long targetTokens)
+      implements Serializable {}
 
   /**
    * One update. It may still be under way when this returns.

@@ -41,13 +41,18 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
    * What one round did.
    *
    * @param losses mean loss of each step, in nats per target token, weighted over the workers
+   * @param crossEntropies the part of them that is plain cross entropy
    * @param gradientNorms largest gradient norm of each step over the workers; NaN for updaters that
    *     do not measure it
    * @param targetTokens tokens that had a loss, over all workers and steps
    * @param workers what each worker that had a batch did, in their order
    */
   public record Round(
-      double[] losses, double[] gradientNorms, long targetTokens, List<Part> workers) {
+      double[] losses,
+      double[] crossEntropies,
+      double[] gradientNorms,
+      long targetTokens,
+      List<Part> workers) {
     /** Steps that the longest worker took. */
     public int steps() {
       return losses.length;
@@ -139,23 +144,28 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
   private static Round report(List<WorkerReport> workers) {
     int steps = workers.stream().mapToInt(w -> w.steps().size()).max().orElseThrow();
     double[] losses = new double[steps];
+    double[] entropies = new double[steps];
     double[] norms = new double[steps];
     for (int step = 0; step < steps; step++) {
       double loss = 0;
+      double entropy = 0;
       long tokens = 0;
       for (WorkerReport worker : workers) {
         if (step < worker.steps().size()) {
           Step s = worker.steps().get(step);
           loss += s.loss() * s.targetTokens();
+          entropy += s.crossEntropy() * s.targetTokens();
           tokens += s.targetTokens();
           norms[step] =
               Double.isNaN(s.gradientNorm()) ? Double.NaN : Math.max(norms[step], s.gradientNorm());
         }
       }
       losses[step] = loss / Math.max(1, tokens);
+      entropies[step] = entropy / Math.max(1, tokens);
     }
     return new Round(
         losses,
+        entropies,
         norms,
         workers.stream().mapToLong(WorkerReport::targetTokens).sum(),
         workers.stream().map(AveragingMaster::part).toList());

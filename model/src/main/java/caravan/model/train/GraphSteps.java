@@ -74,6 +74,7 @@ public final class GraphSteps {
       steps.add(
           new Step(
               graph.score(),
+              LlamaGraph.output(graph).crossEntropy(),
               norm,
               LlamaOutput.tokens(batch.getFeatures(0), targets).targetCount()));
       return;

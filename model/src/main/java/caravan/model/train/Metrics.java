@@ -19,6 +19,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
  * @param trainingLoss the same on a fixed sample of training sequences; null when not measured
  * @param spike true where the loss lies far above those of the steps before; else null
  * @param timing of the round, at its last step; else null
+ * @param crossEntropy the part of the loss that is plain cross entropy, in nats per target token;
+ *     null where that is all of it
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -33,7 +35,8 @@ public record Metrics(
     @JsonProperty("validation_loss") Double validationLoss,
     @JsonProperty("training_loss") Double trainingLoss,
     @JsonProperty("spike") Boolean spike,
-    @JsonProperty("timing") Timing timing) {
+    @JsonProperty("timing") Timing timing,
+    @JsonProperty("cross_entropy") Double crossEntropy) {
 
   /**
    * Where a round's time went.
@@ -74,6 +77,7 @@ public record Metrics(
         validationLoss,
         null,
         null,
+        null,
         null);
   }
 
@@ -89,7 +93,8 @@ public record Metrics(
         validation,
         training,
         spike,
-        timing);
+        timing,
+        crossEntropy);
   }
 
   Metrics with(Boolean newSpike, Timing newTiming) {
@@ -104,6 +109,23 @@ public record Metrics(
         validationLoss,
         trainingLoss,
         newSpike,
-        newTiming);
+        newTiming,
+        crossEntropy);
+  }
+
+  Metrics withCrossEntropy(double value) {
+    return new Metrics(
+        step,
+        round,
+        time,
+        loss,
+        learningRate,
+        gradientNorm,
+        tokensPerSecond,
+        validationLoss,
+        trainingLoss,
+        spike,
+        timing,
+        value);
   }
 }

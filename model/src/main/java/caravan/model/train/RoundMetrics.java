@@ -80,7 +80,8 @@ final class RoundMetrics {
               done.targetTokens() / seconds,
               null);
       boolean last = i == done.steps() - 1;
-      lines.add(line.with(spike ? true : null, last ? timing(done, seconds) : null));
+      line = line.with(spike ? true : null, last ? timing(done, seconds) : null);
+      lines.add(config.loss().isPlain() ? line : line.withCrossEntropy(done.crossEntropies()[i]));
     }
     return lines;
   }

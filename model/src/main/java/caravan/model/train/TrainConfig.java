@@ -14,7 +14,7 @@ import java.util.Locale;
  * How to train; the keys under {@code train} in reference.conf, which states each one's unit, range
  * and source.
  *
- * @param steps optimizer steps of the whole training
+ * @param steps optimizer steps of the whole training; 0 where {@code epochs} counts
  * @param workers Spark tasks that train side by side
  * @param batchSequences sequences per step and worker
  * @param sequenceLength tokens per sequence
@@ -235,7 +235,15 @@ public record TrainConfig(
     atLeast("epochs", epochs, 0);
     atLeast("accumulation-steps", accumulationSteps, 1);
     atLeast("block-steps", blockSteps, 0);
-    atLeast("steps", steps, 1);
+    atLeast("steps", steps, 0);
+    if (steps > 0 == epochs > 0) {
+      throw new IllegalArgumentException(
+          "train.steps, train.epochs: got "
+              + steps
+              + " and "
+              + epochs
+              + ", wanted exactly one of them above 0; with epochs, set train.steps=0");
+    }
     atLeast("workers", workers, 1);
     atLeast("batch-sequences", batchSequences, 1);
     atLeast("sequence-length", sequenceLength, 2);
@@ -275,6 +283,75 @@ public record TrainConfig(
               + ", wanted at most train.learning-rate = "
               + learningRate);
     }
+  }
+
+  /**
+   * The same with steps in place of epochs: enough for every worker to see its share of the data so
+   * often.
+   *
+   * @param sequences of the training data
+   */
+  TrainConfig forData(long sequences) {
+    if (epochs == 0) {
+      return this;
+    }
+    double share = Math.max(1, sequences / workers);
+    double count = Math.max(1, Math.ceil(epochs * share / workerSequences()));
+    if (count > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "train.epochs: got "
+              + epochs
+              + ", which are "
+              + count
+              + " steps; wanted fewer than 2^31");
+    }
+    return withSteps((int) count);
+  }
+
+  private TrainConfig withSteps(int count) {
+    return new TrainConfig(
+        count,
+        workers,
+        batchSequences,
+        sequenceLength,
+        averagingSteps,
+        learningRate,
+        minLearningRate,
+        warmupSteps,
+        schedule,
+        decayFraction,
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        clipNorm,
+        checkpointSteps,
+        keepLast,
+        validationSteps,
+        validationSequences,
+        engine,
+        threads,
+        cuda,
+        checkpointMinutes,
+        keepEvery,
+        validationBatches,
+        earlyStopping,
+        spikeDeviations,
+        peakTflops,
+        0,
+        accumulationSteps,
+        evalOnly,
+        freeze,
+        blockSteps,
+        loss,
+        dropout,
+        optimizer,
+        decay,
+        exchange,
+        exchangePrecision,
+        moments,
+        onWorkerLoss,
+        outer);
   }
 
   /** Sequences that one step uses on one worker. */

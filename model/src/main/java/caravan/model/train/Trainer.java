@@ -53,7 +53,11 @@ public final class Trainer {
       String output,
       String fingerprint,
       SpecialTokens specialTokens,
-      Map<String, byte[]> tokenizerFiles) {}
+      Map<String, byte[]> tokenizerFiles) {
+    public Setup {
+      config = config.forData(data.size());
+    }
+  }
 
   /**
    * How a training ended.
@@ -154,7 +158,7 @@ public final class Trainer {
   }
 
   /** The graph of a training's first step: with random weights or the base's. */
-  private static ComputationGraph initial(Setup setup) {
+  static ComputationGraph initial(Setup setup) {
     TrainConfig config = setup.config();
     ComputationGraph graph =
         LlamaGraph.create(

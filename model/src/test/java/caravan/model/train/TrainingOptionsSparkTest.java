@@ -11,6 +11,7 @@ import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.HuggingFaceWeights;
 import caravan.model.checkpoint.SpecialTokens;
+import caravan.model.engine.TokenBatch;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -134,30 +135,89 @@ class TrainingOptionsSparkTest {
 
   /** With dropout too: which values are zeroed does not depend on who has the sequence. */
   @Test
-  void workersThatAverageEachStepEqualOneThatHasTheirBatchesUnderPlainGradientDescent(
-      @TempDir Path two, @TempDir Path one) {
-    Map<String, Object> settings =
-        Map.of(
-            "optimizer",
-            new TrainConfig.Optimizer("sgd", 0.9),
-            "averagingSteps",
-            1,
-            "learningRate",
-            0.3,
-            "clipNorm",
-            0.0,
-            "dropout",
-            new TrainConfig.Dropout(0.1, 0.1));
-    TrainConfig base = TrainConfigs.with(TrainConfigs.SMALL, settings);
-    TrainConfig both = TrainConfigs.with(base, Map.of("workers", 2));
-    TrainConfig alone = TrainConfigs.with(base, Map.of("accumulationSteps", 2));
-    new Trainer(spark, setup(two, both)).run(() -> false, m -> {});
-    new Trainer(spark, setup(one, alone)).run(() -> false, m -> {});
-    float[] expected = parameters(one, 4);
-    float[] got = parameters(two, 4);
+  void workersThatAverageEachStepEqualOneWithAllTheirSequencesUnderGradientDescent(
+      @TempDir Path output) {
+    TrainConfig config =
+        TrainConfigs.with(
+            TrainConfigs.SMALL,
+            Map.of(
+                "optimizer",
+                new TrainConfig.Optimizer("sgd", 0.9),
+                "workers",
+                2,
+                "averagingSteps",
+                1,
+                "steps",
+                4,
+                "learningRate",
+                0.3,
+                "clipNorm",
+                0.0,
+                "dropout",
+                new TrainConfig.Dropout(0.1, 0.1)));
+    new Trainer(spark, setup(output, config)).run(() -> false, m -> {});
+    ComputationGraph alone = graph(config);
+    SequenceOrder order = SequenceOrder.of(DATA, 3, 2);
+    GraphSteps steps = new GraphSteps(alone);
+    for (int step = 0; step < 4; step++) {
+      int[] ids = new int[8 * 12];
+      int[] targets = new int[ids.length];
+      for (int row = 0; row < 8; row++) {
+        DATA.read(order.indexAt(row / 4, step * 4 + row % 4), ids, targets, row * 12);
+      }
+      steps.take(Batches.dataSet(new TokenBatch(ids, targets, 8, 12)));
+    }
+    float[] expected = GraphState.of(alone).parameters();
+    float[] got = parameters(output, 4);
     for (int i = 0; i < expected.length; i++) {
       assertThat(got[i]).isCloseTo(expected[i], within(2e-5f));
     }
+  }
+
+  @Test
+  void epochsAreTurnedIntoStepsThatShowEachSequenceOnce(@TempDir Path output) {
+    TrainConfig config =
+        TrainConfigs.with(
+            TrainConfigs.SMALL,
+            Map.of("epochs", 2.0, "steps", 0, "workers", 2, "accumulationSteps", 3));
+    // 30 sequences for each of two workers, twice, by 12 a step
+    Trainer.Setup setup = setup(output, config);
+    assertThat(setup.config().steps()).isEqualTo(5);
+    assertThat(new Trainer(spark, setup).run(() -> false, m -> {}).step()).isEqualTo(5);
+    assertThatThrownBy(() -> TrainConfigs.with(config, Map.of("steps", 7)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "train.steps, train.epochs: got 7 and 2.0, wanted exactly one of them above 0; with"
+                + " epochs, set train.steps=0");
+    assertThatThrownBy(() -> TrainConfigs.with(config, Map.of("epochs", 0.0)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("got 0 and 0.0");
+  }
+
+  @Test
+  void metricsTellCrossEntropyBesideWhatIsOptimizedAndValidationIsPlain(@TempDir Path output) {
+    TrainConfig config = Option.OBJECTIVE.config(2);
+    Trainer.Setup setup = setup(output, config, Optional.of(DATA));
+    double trained = new Trainer(spark, setup).run(() -> false, m -> {}).validationLoss();
+    Metrics last = MetricsLog.read(output.toString(), new Configuration()).get(8);
+    assertThat(last.loss() - last.crossEntropy()).isGreaterThan(0.01);
+    HeldOutLoss measured = HeldOutLoss.measure(spark, setup);
+    assertThat(measured.loss()).isEqualTo(trained);
+    assertThat(measured.step()).isEqualTo(8);
+    TrainConfig plain = TrainConfigs.with(config, Map.of("loss", TrainConfig.Loss.DEFAULT));
+    assertThat(HeldOutLoss.measure(spark, setup(output, plain, Optional.of(DATA))).loss())
+        .isEqualTo(trained);
+  }
+
+  @Test
+  void measuringTheHeldOutLossNeedsAModelAndHeldOutSequences(@TempDir Path output) {
+    TrainConfig config = Option.SGD.config(1);
+    assertThatThrownBy(() -> HeldOutLoss.measure(spark, setup(output, config)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("train.eval-only: got data without held-out sequences");
+    assertThatThrownBy(() -> HeldOutLoss.measure(spark, setup(output, config, Optional.of(DATA))))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("train.eval-only: got no checkpoint in " + output);
   }
 
   @Test
@@ -183,12 +243,17 @@ class TrainingOptionsSparkTest {
   }
 
   private static Trainer.Setup setup(Path output, TrainConfig config) {
+    return setup(output, config, Optional.empty());
+  }
+
+  private static Trainer.Setup setup(
+      Path output, TrainConfig config, Optional<SequenceSource> validation) {
     return new Trainer.Setup(
         MODEL,
         config,
         3,
         DATA,
-        Optional.empty(),
+        validation,
         Optional.empty(),
         Resume.AUTO,
         output.toString(),

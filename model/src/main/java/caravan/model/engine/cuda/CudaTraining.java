@@ -131,7 +131,7 @@ final class CudaTraining implements ResidentTraining {
     for (int i = 0; i < pendingTargets.size(); i++) {
       int targets = pendingTargets.get(i);
       double loss = hostTable.getDouble(i * ROW_BYTES) / Math.max(1, targets);
-      read.add(new Step(loss, hostTable.getFloat(i * ROW_BYTES + NORM_AT), targets));
+      read.add(new Step(loss, loss, hostTable.getFloat(i * ROW_BYTES + NORM_AT), targets));
     }
     pendingTargets.clear();
   }
