@@ -75,6 +75,11 @@ final class CheckpointFolder {
     return directory.path();
   }
 
+  boolean isSame(CheckpointFolder other) {
+    return directory.qualifiedPath().equals(other.directory.qualifiedPath());
+  }
+
+  /** Path of the training's output that it lies in. */
   String output() {
     return directory.above(2);
   }

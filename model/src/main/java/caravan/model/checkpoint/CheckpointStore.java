@@ -140,7 +140,7 @@ public final class CheckpointStore {
 
   /** Whether a checkpoint is one of these. */
   public boolean holds(Found found) {
-    return folder(found.step()).path().equals(found.path());
+    return folder(found.step()).isSame(found.folder);
   }
 
   /**

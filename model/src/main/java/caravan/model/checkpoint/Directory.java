@@ -81,6 +81,11 @@ public final class Directory {
     return path.toString();
   }
 
+  /** The same for every way to write a path to here. */
+  String qualifiedPath() {
+    return files.makeQualified(root).toString();
+  }
+
   public String path() {
     return root.toString();
   }

@@ -138,12 +138,19 @@ public final class Trainer {
           found.path());
     }
     if (store.holds(found)) {
-      int best = state.bestStep();
-      store.pointTo(state.step(), best == 0 ? OptionalLong.empty() : OptionalLong.of(best));
+      store.pointTo(state.step(), best(fields));
     } else {
       state = state.withoutBest();
     }
     model.restore(found, state.step());
+  }
+
+  /** The best checkpoint's step; versions that did not write it down left it to the file. */
+  private OptionalLong best(Map<String, Object> fields) {
+    if (!TrainingState.tellsBest(fields)) {
+      return store.best();
+    }
+    return state.bestStep() == 0 ? OptionalLong.empty() : OptionalLong.of(state.bestStep());
   }
 
   /** The lines up to the checkpoint: of this output, or of the one that it lies in. */
@@ -196,6 +203,9 @@ public final class Trainer {
         validate();
         metrics.flush();
         progress.accept(metrics.last());
+      }
+      if (finished() && !store.steps().contains((long) state.step())) {
+        save(checkpoints);
       }
       for (boolean stopping = false; !finished() && !stopping; ) {
         TrainingState before = state;

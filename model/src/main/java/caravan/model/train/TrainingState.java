@@ -87,6 +87,11 @@ record TrainingState(
     return ORDER.equals(fields.get("order"));
   }
 
+  /** Whether a checkpoint's state.json says which checkpoint is the best. */
+  static boolean tellsBest(Map<String, Object> fields) {
+    return fields.containsKey("best_step");
+  }
+
   /** Whether a multiple of {@code every} steps was passed since an earlier state. */
   boolean passed(int every, TrainingState before) {
     return before.step / every != step / every;

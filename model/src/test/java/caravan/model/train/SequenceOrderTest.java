@@ -3,6 +3,9 @@ package caravan.model.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.HashSet;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,6 +39,49 @@ class SequenceOrderTest {
       jumps += Math.abs(visited[i] - visited[i - 1]);
     }
     assertThat(jumps / (visited.length - 1.0)).isBetween(250.0, 420.0);
+  }
+
+  @Test
+  void everyWorkerReadsASliceOfItsOwnThatLiesInOnePlace() {
+    SequenceOrder order = new SequenceOrder(1003, 7, 4, 16);
+    for (long epoch = 0; epoch < 3; epoch++) {
+      Set<Long> all = new HashSet<>();
+      for (int worker = 0; worker < 4; worker++) {
+        long[] slice = slice(order, worker, epoch, 250);
+        long first = firstOfRun(slice);
+        assertThat(
+                LongStream.of(slice).map(i -> Math.floorMod(i - first, 1003L)).sorted().toArray())
+            .containsExactly(LongStream.range(0, 250).toArray());
+        LongStream.of(slice).forEach(all::add);
+      }
+      assertThat(all).as("at most 3 of 1,003 are left out").hasSize(1000);
+    }
+    assertThat(slice(order, 1, 0, 250)).isNotEqualTo(slice(order, 1, 1, 250));
+  }
+
+  @Test
+  void aWorkerReadsFromFewPlacesAtATimeButFromItsWholeSliceInTurn() {
+    SequenceOrder order = new SequenceOrder(100_000, 7, 1, 1600);
+    long[] first = LongStream.range(0, 1600).map(order::indexAt).toArray();
+    assertThat(LongStream.of(first).map(i -> i / 100).distinct().count()).isEqualTo(16);
+    assertThat(LongStream.of(first).map(i -> i / 100).max().getAsLong()).isGreaterThan(700);
+    long[] epoch = LongStream.range(0, 100_000).map(order::indexAt).sorted().toArray();
+    assertThat(epoch).containsExactly(LongStream.range(0, 100_000).toArray());
+  }
+
+  /** The index whose predecessor the slice lacks. */
+  private static long firstOfRun(long[] slice) {
+    Set<Long> in = LongStream.of(slice).boxed().collect(Collectors.toSet());
+    return LongStream.of(slice)
+        .filter(i -> !in.contains(Math.floorMod(i - 1, 1003L)))
+        .findFirst()
+        .getAsLong();
+  }
+
+  private static long[] slice(SequenceOrder order, int worker, long epoch, long length) {
+    return LongStream.range(epoch * length, (epoch + 1) * length)
+        .map(position -> order.indexAt(worker, position))
+        .toArray();
   }
 
   @Test

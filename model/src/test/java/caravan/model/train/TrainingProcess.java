@@ -19,8 +19,20 @@ final class TrainingProcess {
       TrainConfigs.with(
           TrainConfigs.SMALL,
           Map.of(
-              "steps", STEPS, "workers", 2, "averagingSteps", 3, "checkpointSteps", 6,
-              "validationSteps", 9, "keepEvery", 12, "validationBatches", 2));
+              "steps",
+              STEPS,
+              "workers",
+              2,
+              "averagingSteps",
+              3,
+              "checkpointSteps",
+              6,
+              "validationSteps",
+              9,
+              "keepEvery",
+              12,
+              "validationBatches",
+              2));
 
   private TrainingProcess() {}
 
