@@ -4,6 +4,7 @@ import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.learning.config.IUpdater;
 
 /** Llamas as Deeplearning4j graphs of one layer: input "ids", layer "llama". */
@@ -64,7 +65,8 @@ public final class LlamaGraph {
     return configuration(new LlamaLayer(config, engine, threads, weightDecay), updater, seed);
   }
 
-  private static ComputationGraphConfiguration configuration(
+  /** What Spark's workers build their replicas of this layer from. */
+  public static ComputationGraphConfiguration configuration(
       LlamaLayer layer, IUpdater updater, long seed) {
     return new NeuralNetConfiguration.Builder()
         .seed(seed)
@@ -78,6 +80,17 @@ public final class LlamaGraph {
         .setOutputs(LAYER)
         .validateOutputLayerConfig(false)
         .build();
+  }
+
+  /** Makes a graph as if it was new: the weights that its seed gives, an updater state of zeros. */
+  public static void reset(ComputationGraph graph) {
+    NeuralNetConfiguration conf = graph.getLayer(LAYER).conf();
+    conf.getLayer().initializer().init(conf, graph.params(), true);
+    INDArray state = graph.getUpdater().getStateViewArray();
+    if (state != null) {
+      state.assign(0);
+    }
+    graph.getConfiguration().setIterationCount(0);
   }
 
   /**

@@ -50,6 +50,10 @@ public record Checkpoint(
         tokenizerFiles);
   }
 
+  CheckpointHead head() {
+    return new CheckpointHead(config, specialTokens, state, tokenizerFiles);
+  }
+
   @Override
   public void close() {
     parameters.close();

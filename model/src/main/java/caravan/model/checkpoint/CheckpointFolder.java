@@ -25,14 +25,11 @@ final class CheckpointFolder {
   private static final String CONFIG = "config.json";
   private static final String GENERATION = "generation_config.json";
   private static final String STATE = "caravan/state.json";
-  private static final String OPTIMIZER = "caravan/optimizer.safetensors";
-  private static final String OUTER = "caravan/outer.safetensors";
+  private static final String OPTIMIZER = CheckpointTensors.OPTIMIZER;
+  private static final String OUTER = CheckpointTensors.OUTER;
   private static final String MANIFEST = "caravan/manifest.json";
-
-  /** Names of an optimizer's vectors in its file, in the order of its state. */
-  static final List<String> MOMENTS = List.of("first_moment", "second_moment");
-
-  private static final String OUTER_MOMENTUM = "outer_momentum";
+  private static final List<String> MOMENTS = CheckpointTensors.MOMENTS;
+  private static final String OUTER_MOMENTUM = CheckpointTensors.OUTER_MOMENTUM;
   private static final Set<String> MODEL_FILES =
       Set.of(CONFIG, GENERATION, HuggingFaceWeights.FILE);
 
@@ -94,12 +91,24 @@ final class CheckpointFolder {
 
   /** Writes a training checkpoint. */
   void write(long step, Checkpoint checkpoint) {
+    write(step, checkpoint.head(), unused -> writeTensors(checkpoint));
+  }
+
+  /** Writes a training checkpoint whose tensors lie elsewhere. */
+  void write(long step, CheckpointHead head, TensorFiles tensors) {
     if (directory.exists()) {
       delete();
     }
     var files = new LinkedHashMap<String, Directory.Fingerprint>();
-    files.put(STATE, directory.write(STATE, json(checkpoint.state())));
-    files.putAll(writeModel(checkpoint));
+    files.put(STATE, directory.write(STATE, json(head.state())));
+    files.putAll(writeHead(head));
+    files.putAll(tensors.write(directory.path()));
+    directory.write(MANIFEST, manifest(step, files));
+  }
+
+  private Map<String, Directory.Fingerprint> writeTensors(Checkpoint checkpoint) {
+    var files = new LinkedHashMap<String, Directory.Fingerprint>();
+    files.put(HuggingFaceWeights.FILE, writeWeights(checkpoint));
     checkpoint
         .moments()
         .ifPresent(
@@ -118,14 +127,27 @@ final class CheckpointFolder {
                         List.of(OUTER_MOMENTUM),
                         List.of(momentum),
                         new ParameterLayout(checkpoint.config()).length())));
-    directory.write(MANIFEST, manifest(step, files));
+    return files;
   }
 
   /** Writes Hugging Face's files alone. */
   Map<String, Directory.Fingerprint> writeModel(Checkpoint checkpoint) {
+    var files = new LinkedHashMap<>(writeHead(checkpoint.head()));
+    files.put(HuggingFaceWeights.FILE, writeWeights(checkpoint));
+    return files;
+  }
+
+  private Directory.Fingerprint writeWeights(Checkpoint checkpoint) {
+    return directory.write(
+        HuggingFaceWeights.FILE,
+        out ->
+            HuggingFaceWeights.write(
+                out, checkpoint.config(), FloatSource.of(checkpoint.parameters())));
+  }
+
+  private Map<String, Directory.Fingerprint> writeHead(CheckpointHead head) {
     var files = new LinkedHashMap<String, Directory.Fingerprint>();
-    checkpoint
-        .tokenizerFiles()
+    head.tokenizerFiles()
         .forEach(
             (name, content) -> {
               if (MODEL_FILES.contains(name) || name.contains("/")) {
@@ -134,16 +156,11 @@ final class CheckpointFolder {
               }
               files.put(name, directory.write(name, content));
             });
-    SpecialTokens special = checkpoint.specialTokens();
-    LlamaConfig config = checkpoint.config();
-    files.put(CONFIG, directory.write(CONFIG, HuggingFaceConfig.configJson(config, special)));
+    SpecialTokens special = head.specialTokens();
+    files.put(
+        CONFIG, directory.write(CONFIG, HuggingFaceConfig.configJson(head.config(), special)));
     files.put(
         GENERATION, directory.write(GENERATION, HuggingFaceConfig.generationConfigJson(special)));
-    files.put(
-        HuggingFaceWeights.FILE,
-        directory.write(
-            HuggingFaceWeights.FILE,
-            out -> HuggingFaceWeights.write(out, config, checkpoint.parameters())));
     return files;
   }
 

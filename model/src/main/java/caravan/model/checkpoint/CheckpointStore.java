@@ -157,6 +157,18 @@ public final class CheckpointStore {
     }
   }
 
+  /**
+   * Writes a checkpoint whose tensors lie elsewhere, replacing one of the same step.
+   *
+   * @return its path
+   */
+  public String save(long step, CheckpointHead head, TensorFiles tensors) {
+    CheckpointFolder folder = folder(step);
+    folder.write(step, head, tensors);
+    point(LATEST, step);
+    return folder.path();
+  }
+
   /** Makes {@code best} name this step, which pruning then spares. */
   public void markBest(long step) {
     if (!folder(step).isCommitted()) {

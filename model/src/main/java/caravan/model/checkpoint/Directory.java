@@ -4,6 +4,7 @@ import java.io.BufferedOutputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.StandardCopyOption;
@@ -27,7 +28,7 @@ import org.apache.hadoop.fs.Path;
 public final class Directory {
 
   /** What was written: size in bytes and sha256 in hexadecimal. */
-  record Fingerprint(long bytes, String sha256) {}
+  public record Fingerprint(long bytes, String sha256) implements Serializable {}
 
   /** Writes a file's content. */
   interface Content {

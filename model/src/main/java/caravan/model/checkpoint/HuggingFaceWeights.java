@@ -84,7 +84,7 @@ public final class HuggingFaceWeights {
     return new Slice(name, tensor.offset(), List.of(tensor.length()));
   }
 
-  static void write(OutputStream out, LlamaConfig config, FloatPointer parameters)
+  static void write(OutputStream out, LlamaConfig config, FloatSource parameters)
       throws IOException {
     List<SafeTensors.Source> sources =
         slices(new ParameterLayout(config)).stream()
@@ -98,16 +98,23 @@ public final class HuggingFaceWeights {
   static FloatPointer read(Directory directory, LlamaConfig config) {
     ParameterLayout layout = new ParameterLayout(config);
     FloatPointer parameters = new AlignedFloats(layout.length());
+    try {
+      read(directory, layout, parameters);
+      return parameters;
+    } catch (RuntimeException e) {
+      parameters.close();
+      throw e;
+    }
+  }
+
+  /** Reads into memory that is there. */
+  static void read(Directory directory, ParameterLayout layout, FloatPointer parameters) {
     List<SafeTensors> files = new ArrayList<>();
     try {
       for (String name : fileNames(directory)) {
         files.add(SafeTensors.open(directory, name));
       }
       read(files, layout, parameters);
-      return parameters;
-    } catch (RuntimeException e) {
-      parameters.close();
-      throw e;
     } finally {
       files.forEach(SafeTensors::close);
     }

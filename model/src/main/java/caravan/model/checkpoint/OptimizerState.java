@@ -12,12 +12,12 @@ import org.bytedeco.javacpp.FloatPointer;
 public record OptimizerState(List<FloatPointer> vectors, long length) {
   public OptimizerState {
     vectors = List.copyOf(vectors);
-    if (vectors.size() > CheckpointFolder.MOMENTS.size()) {
+    if (vectors.size() > CheckpointTensors.MOMENTS.size()) {
       throw new IllegalArgumentException(
           "optimizer state: got "
               + vectors.size()
               + " vectors, wanted at most "
-              + CheckpointFolder.MOMENTS.size());
+              + CheckpointTensors.MOMENTS.size());
     }
   }
 }

@@ -42,7 +42,11 @@ public final class SafeTensors implements AutoCloseable {
   }
 
   /** Floats to be written: {@code length(shape)} of them from {@code data[offset]}. */
-  public record Source(String name, List<Long> shape, FloatPointer data, long offset) {}
+  public record Source(String name, List<Long> shape, FloatSource data, long offset) {
+    public Source(String name, List<Long> shape, FloatPointer data, long offset) {
+      this(name, shape, FloatSource.of(data), offset);
+    }
+  }
 
   /** Element types that can be read. */
   public enum DataType {
@@ -271,7 +275,7 @@ public final class SafeTensors implements AutoCloseable {
     out.write(json);
     out.write(" ".repeat(padding).getBytes(StandardCharsets.US_ASCII));
     for (Source tensor : tensors) {
-      Floats.write(out, tensor.data(), tensor.offset(), length(tensor.shape()));
+      tensor.data().write(out, tensor.offset(), length(tensor.shape()));
     }
   }
 

@@ -31,7 +31,7 @@ final class DriverModel implements TrainedModel {
     TrainConfig config = setup.config();
     checkLimits(spark, config.workers(), initial.numParams(), GraphMemory.updaterState(initial));
     graph = initial;
-    exchange = new StockExchange(spark, graph);
+    exchange = new StockExchange(spark, graph, OuterOptimizer.of(config.outer()));
     master =
         new AveragingMaster(
             spark,
@@ -94,6 +94,7 @@ final class DriverModel implements TrainedModel {
         long length = moments.length();
         copy(moments.vectors().get(i), view.getPointer(i * length), length);
       }
+      checkpoint.outerMomentum().ifPresent(saved -> saved.get(exchange.velocity()));
     }
     graph.getConfiguration().setIterationCount(step);
   }
@@ -105,7 +106,7 @@ final class DriverModel implements TrainedModel {
 
   @Override
   public Snapshot snapshot() {
-    return new Copy(setup, graph);
+    return new Copy(setup, graph, exchange.velocity());
   }
 
   @Override
@@ -118,8 +119,9 @@ final class DriverModel implements TrainedModel {
     private final Trainer.Setup setup;
     private final FloatPointer parameters;
     private final OptimizerState moments;
+    private final Optional<FloatPointer> velocity;
 
-    Copy(Trainer.Setup setup, ComputationGraph net) {
+    Copy(Trainer.Setup setup, ComputationGraph net, float[] outer) {
       this.setup = setup;
       parameters = copyOf(pointer(net.params()), net.numParams());
       int vectors = setup.config().updater(setup.model()).stateVectors();
@@ -130,6 +132,7 @@ final class DriverModel implements TrainedModel {
         copies.add(copyOf(view.getPointer(i * length), length));
       }
       moments = new OptimizerState(copies, length);
+      velocity = outer.length == 0 ? Optional.empty() : Optional.of(new FloatPointer(outer));
     }
 
     @Override
@@ -141,7 +144,7 @@ final class DriverModel implements TrainedModel {
               setup.specialTokens(),
               parameters,
               Optional.of(moments),
-              Optional.empty(),
+              velocity,
               state,
               setup.tokenizerFiles()));
     }
@@ -150,6 +153,7 @@ final class DriverModel implements TrainedModel {
     public void close() {
       parameters.close();
       moments.vectors().forEach(FloatPointer::close);
+      velocity.ifPresent(FloatPointer::close);
     }
   }
 

@@ -24,7 +24,11 @@ record Slicing(long parameters, long updaterState, int sliceLength) implements S
    * @param ofUpdater whether it is one of the updater state
    * @param offset of its first float, in the parameters or in the updater state
    */
-  record Slice(int index, boolean ofUpdater, long offset, int length) implements Serializable {}
+  record Slice(int index, boolean ofUpdater, long offset, int length) implements Serializable {
+    int bytes() {
+      return length * Float.BYTES;
+    }
+  }
 
   /**
    * Slices that a reducing task can hold of all workers, and no more of them than Spark's shuffle

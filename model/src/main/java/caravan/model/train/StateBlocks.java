@@ -3,16 +3,12 @@ package caravan.model.train;
 import caravan.model.train.Exchange.WorkerReport;
 import java.io.Serializable;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.api.java.JavaRDD;
-import org.apache.spark.storage.BlockId;
-import org.apache.spark.storage.BlockManager;
 import org.apache.spark.storage.BlockResult;
 import org.apache.spark.storage.RDDBlockId;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import scala.Option;
-import scala.collection.Seq;
 import scala.reflect.ClassTag$;
 
 /**
@@ -21,7 +17,7 @@ import scala.reflect.ClassTag$;
  */
 final class StateBlocks {
 
-  /** Part of a block, which holds a {@link Head} first and then the slice's bytes. */
+  /** Part of a block, which holds a {@link Head}, {@link Values} and maybe a {@link Velocity}. */
   sealed interface Part extends Serializable {}
 
   /**
@@ -33,6 +29,12 @@ final class StateBlocks {
 
   /** A slice's floats. */
   record Values(byte[] bytes) implements Part {}
+
+  /** The outer optimizer's velocity of a slice of the parameters, where there is one. */
+  record Velocity(byte[] bytes) implements Part {}
+
+  /** In what a task says that misses a block: the state has to be made again. */
+  static final String LOST = "the executor that held it was lost";
 
   private final JavaRDD<Part> rdd;
   private final Slicing slicing;
@@ -77,16 +79,6 @@ final class StateBlocks {
     }
   }
 
-  /** Whether every slice still lies somewhere: a lost executor takes its blocks with it. */
-  boolean isWhole() {
-    BlockId[] blocks =
-        IntStream.range(0, slicing.count())
-            .mapToObj(slice -> new RDDBlockId(rdd.id(), slice))
-            .toArray(BlockId[]::new);
-    Seq<? extends Seq<?>> locations = SparkEnv.get().blockManager().master().getLocations(blocks);
-    return IntStream.range(0, blocks.length).noneMatch(i -> locations.apply(i).isEmpty());
-  }
-
   /**
    * Reads slices in a task, from this executor or another.
    *
@@ -111,30 +103,39 @@ final class StateBlocks {
     }
 
     /**
-     * A slice's bytes.
+     * A slice's floats.
      *
      * @throws IllegalStateException when its executor was lost
      */
     byte[] slice(int index) {
-      BlockManager blocks = SparkEnv.get().blockManager();
+      return part(index, Values.class).bytes();
+    }
+
+    /** The velocity of a slice of the parameters. */
+    byte[] velocity(int index) {
+      return part(index, Velocity.class).bytes();
+    }
+
+    private <T extends Part> T part(int index, Class<T> wanted) {
+      RDDBlockId id = new RDDBlockId(rdd, index);
       Option<BlockResult> found =
-          blocks.get(new RDDBlockId(rdd, index), ClassTag$.MODULE$.apply(Part.class));
+          SparkEnv.get().blockManager().get(id, ClassTag$.MODULE$.apply(Part.class));
       if (found.isEmpty()) {
-        throw new IllegalStateException(
-            "slice " + index + " of the model's state: the executor that held it was lost");
+        throw new IllegalStateException("slice " + index + " of the model's state: " + LOST);
       }
-      byte[] bytes = null;
-      // To the end: only then is the block's lock released.
+      T part = null;
+      // To the end: only then are the block's file and lock released.
       for (scala.collection.Iterator<?> parts = found.get().data(); parts.hasNext(); ) {
-        if (parts.next() instanceof Values values && bytes == null) {
-          bytes = values.bytes();
+        Object next = parts.next();
+        if (wanted.isInstance(next)) {
+          part = wanted.cast(next);
         }
       }
-      if (bytes == null) {
+      if (part == null) {
         throw new IllegalStateException(
-            "slice " + index + " of the model's state: its block is empty");
+            "slice " + index + " of the model's state: its block has no " + wanted.getSimpleName());
       }
-      return bytes;
+      return part;
     }
   }
 }

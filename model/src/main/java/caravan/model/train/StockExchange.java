@@ -4,6 +4,7 @@ import caravan.model.LlamaGraph;
 import caravan.model.ParameterRanges;
 import java.io.Serializable;
 import java.util.List;
+import java.util.Optional;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -17,13 +18,23 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
 final class StockExchange implements Exchange {
   private final JavaSparkContext spark;
   private final ComputationGraph graph;
+  private final Optional<OuterOptimizer> outer;
+  private final float[] velocity;
 
   /**
    * @param graph what the first round starts from; each round changes it
+   * @param outer makes the next parameters of the mean, where there is one
    */
-  StockExchange(JavaSparkContext spark, ComputationGraph graph) {
+  StockExchange(JavaSparkContext spark, ComputationGraph graph, Optional<OuterOptimizer> outer) {
     this.spark = spark;
     this.graph = graph;
+    this.outer = outer;
+    velocity = new float[outer.isPresent() ? Math.toIntExact(graph.numParams()) : 0];
+  }
+
+  /** The outer optimizer's velocity, one float per parameter; empty where there is none. */
+  float[] velocity() {
+    return velocity;
   }
 
   @Override
@@ -38,6 +49,8 @@ final class StockExchange implements Exchange {
       throw new IllegalStateException("training round: no worker got a batch");
     }
     GraphState mean = mean(workers);
+    outer.ifPresent(
+        step -> step.step(GraphState.of(graph).parameters(), mean.parameters(), velocity));
     keepFrozen(mean.parameters());
     mean.into(graph);
     return workers.stream().map(Trained::report).toList();

@@ -102,7 +102,10 @@ public final class Trainer {
     rounds = new RoundMetrics(spark, config, setup.model());
     store = new CheckpointStore(setup.output(), spark.hadoopConfiguration());
     identity = TrainingIdentity.of(setup);
-    model = new DriverModel(spark, setup, initial(setup));
+    model =
+        config.exchange().equals("sliced")
+            ? new SlicedModel(spark, setup)
+            : new DriverModel(spark, setup, initial(setup));
     Optional<CheckpointStore.Found> found = checkpoint();
     found.ifPresent(this::restore);
     damaged = found.map(CheckpointStore.Found::skipped).orElse(List.of());

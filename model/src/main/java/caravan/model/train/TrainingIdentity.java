@@ -30,6 +30,8 @@ record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
     fields.put("train.optimizer.kind", config.optimizer().kind());
     fields.put("train.freeze", config.freeze());
     fields.put("train.block-steps", config.blockSteps());
+    fields.put("train.moments", config.moments());
+    fields.put("train.outer.kind", config.outer().kind());
     return new TrainingIdentity(setup.model(), fields);
   }
 

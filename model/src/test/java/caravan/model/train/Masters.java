@@ -1,5 +1,6 @@
 package caravan.model.train;
 
+import java.util.Optional;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 
@@ -16,6 +17,6 @@ final class Masters {
         workers,
         batchSequences,
         1,
-        new StockExchange(spark, graph));
+        new StockExchange(spark, graph, Optional.empty()));
   }
 }

@@ -1,0 +1,16 @@
+package caravan.model.checkpoint;
+
+import caravan.model.LlamaConfig;
+import java.util.Map;
+
+/**
+ * What a checkpoint holds beside its tensors.
+ *
+ * @param state what the training code wants back; any values that JSON can hold
+ * @param tokenizerFiles contents by file name, such as {@code tokenizer.model}
+ */
+public record CheckpointHead(
+    LlamaConfig config,
+    SpecialTokens specialTokens,
+    Map<String, Object> state,
+    Map<String, byte[]> tokenizerFiles) {}

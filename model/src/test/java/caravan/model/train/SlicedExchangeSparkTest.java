@@ -1,0 +1,244 @@
+package caravan.model.train;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import caravan.model.LlamaConfig;
+import caravan.model.LlamaGraph;
+import caravan.model.ParameterRanges;
+import caravan.model.checkpoint.SpecialTokens;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.SparkConf;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+
+class SlicedExchangeSparkTest {
+  private static final LlamaConfig MODEL =
+      new LlamaConfig(16, 24, 2, 4, 2, 4, 23, 12, 10000, 1e-5, true);
+  private static final PatternSource DATA = new PatternSource(12, 60, 23, true);
+  private static JavaSparkContext spark;
+
+  @BeforeAll
+  static void open() {
+    spark =
+        new JavaSparkContext(
+            new SparkConf()
+                .setMaster("local[2]")
+                .setAppName("exchange")
+                .set("spark.ui.enabled", "false"));
+  }
+
+  @AfterAll
+  static void close() {
+    spark.close();
+  }
+
+  /** Workers differ in target tokens and, in the last round, in steps. */
+  @Test
+  void slicesEqualTheStockExchangeBitForBit() {
+    ComputationGraph stock = graph();
+    AveragingMaster onDriver = Masters.stock(spark, stock, 3, 4);
+    SlicedExchange slices = exchange(Optional.empty());
+    AveragingMaster onExecutors = master(slices);
+    for (int round = 0; round < 3; round++) {
+      AveragingMaster.Round wanted = onDriver.round(data(round));
+      AveragingMaster.Round got = onExecutors.round(data(round));
+      assertThat(got.losses()).containsExactly(wanted.losses());
+      assertThat(got.gradientNorms()).containsExactly(wanted.gradientNorms());
+      assertThat(got.targetTokens()).isEqualTo(wanted.targetTokens());
+      assertThat(got.workers()).hasSize(3);
+      assertThat(state(slices)).containsExactly(state(stock));
+      assertThat(slices.state().step())
+          .isEqualTo(GraphState.of(stock).step())
+          .isEqualTo(2 + 2 * round);
+    }
+    slices.release();
+  }
+
+  @Test
+  void anOuterStepOfRateOneWithoutMomentumIsTheMeanBitForBit() {
+    SlicedExchange mean = exchange(Optional.empty());
+    SlicedExchange outer = exchange(Optional.of(new OuterOptimizer(1, 0)));
+    AveragingMaster first = master(mean);
+    AveragingMaster second = master(outer);
+    for (int round = 0; round < 2; round++) {
+      first.round(data(round));
+      second.round(data(round));
+      assertThat(state(outer)).containsExactly(state(mean));
+    }
+    mean.release();
+    outer.release();
+  }
+
+  @Test
+  void everyRoundsBlocksAndShufflesAreFreed() {
+    SlicedExchange slices = exchange(Optional.empty());
+    AveragingMaster master = master(slices);
+    master.round(data(0));
+    master.round(data(1));
+    assertThat(spark.getPersistentRDDs()).containsOnlyKeys(slices.state().rdd().id());
+    StateBlocks kept = slices.state().retain();
+    slices.release();
+    assertThat(spark.getPersistentRDDs()).hasSize(1);
+    kept.release();
+    assertThat(spark.getPersistentRDDs()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"average", "nesterov"})
+  void checkpointsOfBothExchangesAreTheSameFiles(
+      String outer, @TempDir Path stock, @TempDir Path sliced) throws IOException {
+    train(stock, 7, "stock", outer);
+    train(sliced, 7, "sliced", outer);
+    for (String file :
+        List.of("model.safetensors", "caravan/optimizer.safetensors", "config.json")) {
+      assertThat(bytes(sliced, file)).as(file).isEqualTo(bytes(stock, file));
+    }
+    boolean moving = outer.equals("nesterov");
+    assertThat(sliced.resolve("checkpoints/step-00000007/caravan/outer.safetensors").toFile())
+        .matches(file -> file.exists() == moving);
+    if (moving) {
+      String file = "caravan/outer.safetensors";
+      assertThat(bytes(sliced, file)).isEqualTo(bytes(stock, file));
+    }
+  }
+
+  @Test
+  void aResumedRunWithAnOuterOptimizerEqualsAnUninterruptedOne(
+      @TempDir Path whole, @TempDir Path parts) throws IOException {
+    train(whole, 9, "sliced", "nesterov");
+    List<Metrics> seen = new ArrayList<>();
+    Trainer.Outcome stopped =
+        new Trainer(spark, setup(parts, 9, "sliced", "nesterov"))
+            .run(() -> seen.size() > 1, seen::add);
+    assertThat(stopped.step()).isEqualTo(6);
+    train(parts, 9, "sliced", "nesterov");
+    for (String file :
+        List.of(
+            "model.safetensors", "caravan/optimizer.safetensors", "caravan/outer.safetensors")) {
+      Path name = Path.of("checkpoints/step-00000009", file);
+      assertThat(Files.readAllBytes(parts.resolve(name)))
+          .as(file)
+          .isEqualTo(Files.readAllBytes(whole.resolve(name)));
+    }
+  }
+
+  private static byte[] bytes(Path output, String file) throws IOException {
+    return Files.readAllBytes(output.resolve("checkpoints/step-00000007").resolve(file));
+  }
+
+  private static void train(Path output, int steps, String exchange, String outer) {
+    new Trainer(spark, setup(output, steps, exchange, outer)).run(() -> false, m -> {});
+  }
+
+  private static Trainer.Setup setup(Path output, int steps, String exchange, String outer) {
+    TrainConfig config =
+        TrainConfigs.with(
+            TrainConfigs.SMALL,
+            Map.of(
+                "steps",
+                steps,
+                "workers",
+                2,
+                "exchange",
+                exchange,
+                "outer",
+                new TrainConfig.Outer(outer, 0.7, 0.9)));
+    return new Trainer.Setup(
+        MODEL,
+        config,
+        3,
+        DATA,
+        Optional.of(new PatternSource(12, 9, 23, true)),
+        Optional.empty(),
+        Resume.AUTO,
+        output.toString(),
+        "pattern",
+        SpecialTokens.of(1, 2),
+        Map.of());
+  }
+
+  /** Three workers of one, two and two batches of four sequences. */
+  private static JavaRDD<MultiDataSet> data(int round) {
+    SequenceOrder order = new SequenceOrder(60, 3);
+    return spark
+        .parallelize(List.of(0, 1, 2), 3)
+        .mapPartitionsWithIndex(
+            (w, unused) -> Batches.iterator(DATA, order, round * 24L + w * 8L, 4, w == 0 ? 1 : 2),
+            true);
+  }
+
+  private static AveragingMaster master(SlicedExchange exchange) {
+    return new AveragingMaster(spark, graph().getConfiguration(), 3, 4, 1, exchange);
+  }
+
+  /** Many small slices, the last of each part shorter. */
+  private static SlicedExchange exchange(Optional<OuterOptimizer> outer) {
+    long parameters = graph().numParams();
+    SlicedExchange exchange =
+        new SlicedExchange(
+            spark,
+            graph().getConfiguration().toJson(),
+            new Slicing(parameters, 2 * parameters, 1000),
+            outer,
+            new ParameterRanges(List.of()));
+    exchange.begin(new Origin.Fresh());
+    return exchange;
+  }
+
+  private static ComputationGraph graph() {
+    AdamW adam =
+        new AdamW(new Schedule(Schedule.Kind.COSINE, 0.05, 0.001, 3, 8, 0), 0.9, 0.95, 1e-8, 1);
+    return LlamaGraph.create(MODEL, adam, 0.1, 3, "cpu", 1);
+  }
+
+  private static float[] state(ComputationGraph graph) {
+    GraphState state = GraphState.of(graph);
+    FloatList floats = new FloatList();
+    floats.add(state.parameters());
+    floats.add(state.updaterState());
+    return floats.array();
+  }
+
+  private static float[] state(SlicedExchange exchange) {
+    FloatList floats = new FloatList();
+    for (StateBlocks.Part part : exchange.state().rdd().collect()) {
+      if (part instanceof StateBlocks.Values values) {
+        ByteBuffer buffer = ByteBuffer.wrap(values.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+        float[] slice = new float[values.bytes().length / 4];
+        buffer.asFloatBuffer().get(slice);
+        floats.add(slice);
+      }
+    }
+    return floats.array();
+  }
+
+  private static final class FloatList {
+    private float[] floats = new float[0];
+
+    void add(float[] more) {
+      int length = floats.length;
+      floats = java.util.Arrays.copyOf(floats, length + more.length);
+      System.arraycopy(more, 0, floats, length, more.length);
+    }
+
+    float[] array() {
+      return floats;
+    }
+  }
+}
