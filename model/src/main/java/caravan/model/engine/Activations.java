@@ -40,6 +40,7 @@ final class Activations implements AutoCloseable {
 
   private final int tokens;
   private final boolean inHalves;
+  private final Room room;
   private final List<Buffer> owned = new ArrayList<>();
   private final Block[] blocks;
 
@@ -91,6 +92,17 @@ final class Activations implements AutoCloseable {
    * @param maxLogits bound on the floats for logits; more target rows are taken in chunks
    */
   Activations(LlamaConfig config, int tokens, boolean training, boolean inHalves, long maxLogits) {
+    this(config, tokens, training, inHalves, maxLogits, Room.NEW);
+  }
+
+  private Activations(
+      LlamaConfig config,
+      int tokens,
+      boolean training,
+      boolean inHalves,
+      long maxLogits,
+      Room room) {
+    this.room = room;
     this.tokens = tokens;
     this.inHalves = inHalves;
     int hidden = config.hiddenSize();
@@ -104,7 +116,7 @@ final class Activations implements AutoCloseable {
     headNormed = factor(hidden);
     headReciprocal = floats(1);
     logitStride = Buffer.padded(config.vocabSize());
-    logitRows = (int) Math.min(tokens, Math.max(FEWEST_LOGIT_ROWS, maxLogits / logitStride));
+    logitRows = logitRows(config, tokens, maxLogits);
     logits = own(allocate((long) logitRows * logitStride));
     targetRows = new int[tokens];
     dOutput = training ? factor(hidden) : null;
@@ -121,9 +133,13 @@ final class Activations implements AutoCloseable {
   void drop(Dropping next, LlamaConfig config) {
     dropping = next;
     if (next.ofBranches() && dFeedForward == null) {
-      dFeedForward = factor(config.hiddenSize());
-      dAttention = factor(config.hiddenSize());
+      addDropped(config);
     }
+  }
+
+  private void addDropped(LlamaConfig config) {
+    dFeedForward = factor(config.hiddenSize());
+    dAttention = factor(config.hiddenSize());
   }
 
   /** Gradient of what the feed-forward half adds: that of the stream, unless some is zeroed. */
@@ -151,8 +167,52 @@ final class Activations implements AutoCloseable {
         floats(2 * config.intermediateSize()));
   }
 
+  /** Where buffers come from. */
+  private interface Room {
+    Room NEW =
+        (length, halves) -> halves ? Buffer.allocateWithHalves(length) : Buffer.allocate(length);
+
+    Buffer of(long length, boolean halves);
+  }
+
+  /**
+   * Bytes that a training set takes, its logits included; nothing is allocated.
+   *
+   * @param drops whether dropout is in the residual branches
+   */
+  static long trainingBytes(
+      LlamaConfig config, int tokens, boolean inHalves, long maxLogits, boolean drops) {
+    long[] bytes = {0};
+    Room counted =
+        (length, halves) -> {
+          bytes[0] += halves ? Buffer.bytesWithHalves(length) : Buffer.bytesOf(length);
+          return null;
+        };
+    Activations set = new Activations(config, tokens, true, inHalves, maxLogits, counted);
+    if (drops) {
+      set.addDropped(config);
+    }
+    return bytes[0];
+  }
+
+  /** Bytes of the logits alone. */
+  static long logitBytes(LlamaConfig config, int tokens, boolean inHalves, long maxLogits) {
+    long floats = (long) logitRows(config, tokens, maxLogits) * Buffer.padded(config.vocabSize());
+    return inHalves ? Buffer.bytesWithHalves(floats) : Buffer.bytesOf(floats);
+  }
+
+  private static int logitRows(LlamaConfig config, int tokens, long maxLogits) {
+    long atOnce = maxLogits / Buffer.padded(config.vocabSize());
+    return (int) Math.min(tokens, Math.max(FEWEST_LOGIT_ROWS, atOnce));
+  }
+
+  /** Bytes that this holds. */
+  long bytes() {
+    return owned.stream().mapToLong(Buffer::bytes).sum();
+  }
+
   private Buffer floats(int width) {
-    return own(Buffer.allocate((long) tokens * width));
+    return own(room.of((long) tokens * width, false));
   }
 
   /** Floats that take part in matrix products. */
@@ -161,7 +221,7 @@ final class Activations implements AutoCloseable {
   }
 
   private Buffer allocate(long length) {
-    return inHalves ? Buffer.allocateWithHalves(length) : Buffer.allocate(length);
+    return room.of(length, inHalves);
   }
 
   private Buffer own(Buffer buffer) {

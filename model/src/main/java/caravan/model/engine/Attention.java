@@ -67,6 +67,16 @@ final class Attention implements AutoCloseable {
     return tileStride;
   }
 
+  /** Bytes of the tiles for so many keys. */
+  static long bytes(int keys) {
+    return 2 * Buffer.bytesOf((long) TILE_ROWS * Buffer.padded(keys));
+  }
+
+  /** Bytes of the tiles. */
+  long bytes() {
+    return probabilities.bytes() + gradients.bytes();
+  }
+
   /**
    * @param rows query rows; row i sees keys 0 … firstPosition + i
    * @param out [rows, headDim] written

@@ -44,7 +44,7 @@ final class Buffer implements AutoCloseable {
 
   /** New memory of {@code length} floats, not cleared. */
   static Buffer allocate(long length) {
-    long padded = length + CACHE_LINE_BYTES / Float.BYTES;
+    long padded = bytesOf(length) / Float.BYTES;
     if (padded > MAX_FLOATS) {
       throw new IllegalArgumentException(
           "engine buffer: got "
@@ -56,6 +56,22 @@ final class Buffer implements AutoCloseable {
     FloatPointer owner = new FloatPointer(padded);
     long aligned = (owner.address() + CACHE_LINE_BYTES - 1) / CACHE_LINE_BYTES * CACHE_LINE_BYTES;
     return new Buffer(owner, aligned, length);
+  }
+
+  /** Bytes of memory that {@code length} floats take. */
+  static long bytesOf(long length) {
+    return length * Float.BYTES + CACHE_LINE_BYTES;
+  }
+
+  /** Bytes of memory that {@code length} floats take with room for as many in bf16 beside them. */
+  static long bytesWithHalves(long length) {
+    return bytesOf(length) + bytesOf((length + 1) / 2);
+  }
+
+  /** Bytes of memory that this owns. */
+  long bytes() {
+    long own = owner == null ? 0 : owner.capacity() * Float.BYTES;
+    return own + (halves == null ? 0 : halves.bytes());
   }
 
   /** New memory of {@code length} floats with room for as many in bf16 beside it. */

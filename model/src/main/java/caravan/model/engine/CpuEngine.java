@@ -4,7 +4,9 @@ import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.engine.Phases.Phase;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.javacpp.FloatPointer;
 
@@ -314,6 +316,50 @@ public final class CpuEngine implements LlamaEngine {
       }
       gain.set(j, sum);
     }
+  }
+
+  /**
+   * Bytes that training takes beside parameters, gradient and moments, by part; nothing is
+   * allocated.
+   *
+   * @param sequences that go through at a time
+   * @param length tokens of each
+   * @param drops whether dropout is in the residual branches
+   */
+  public static Map<String, Long> trainingMemory(
+      LlamaConfig config,
+      int sequences,
+      int length,
+      int threads,
+      CpuOptions options,
+      boolean drops) {
+    int tokens = Math.multiplyExact(sequences, length);
+    boolean halves = options.inHalves();
+    long logits = Activations.logitBytes(config, tokens, halves, MAX_LOGITS);
+    long all = Activations.trainingBytes(config, tokens, halves, MAX_LOGITS, drops);
+    long weights = halves ? new ParameterLayout(config).length() * Short.BYTES : 0;
+    long work = threads * Worker.bytes(config, length) + Rope.bytes(config, length);
+    return parts(all - logits, logits, weights, work);
+  }
+
+  /** Bytes that this holds for training beside parameters, gradient and moments, by part. */
+  public Map<String, Long> trainingMemory() {
+    long logits = training == null ? 0 : training.logits.bytes();
+    long all = training == null ? 0 : training.bytes();
+    long work = rope == null ? 0 : rope.bytes();
+    for (Worker worker : workers) {
+      work += worker.bytes();
+    }
+    return parts(all - logits, logits, weights == null ? 0 : weights.halfBytes(), work);
+  }
+
+  private static Map<String, Long> parts(long activations, long logits, long halves, long work) {
+    Map<String, Long> parts = new LinkedHashMap<>();
+    parts.put("activations", activations);
+    parts.put("logits", logits);
+    parts.put("weights in bf16", halves);
+    parts.put("threads' work", work);
+    return parts;
   }
 
   private void requireOpen() {

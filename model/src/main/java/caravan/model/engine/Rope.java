@@ -27,6 +27,16 @@ final class Rope implements AutoCloseable {
 
   private final Buffer sin;
 
+  /** Bytes of the table for sequences of so many tokens. */
+  static long bytes(LlamaConfig config, int length) {
+    return 2 * Buffer.bytesOf((long) length * (config.headDim() / 2));
+  }
+
+  /** Bytes of the table. */
+  long bytes() {
+    return cos.bytes() + sin.bytes();
+  }
+
   /**
    * @param length tokens of the longest sequence that is turned
    */

@@ -123,6 +123,11 @@ final class Weights implements AutoCloseable {
     }
   }
 
+  /** Bytes of the matrices in bf16; 0 where there are none. */
+  long halfBytes() {
+    return halves == null ? 0 : halves.capacity() * Short.BYTES;
+  }
+
   /** Room for the matrices in bf16; {@link #round} fills it. */
   void keepHalves() {
     if (halves == null) {

@@ -26,7 +26,21 @@ final class Worker implements AutoCloseable {
     this.member = member;
     this.team = team;
     this.config = config;
-    this.gainGradients = Buffer.allocate((2L * config.layerCount() + 1) * config.hiddenSize());
+    this.gainGradients = Buffer.allocate(gainFloats(config));
+  }
+
+  /** Bytes of what a worker alone writes, for sequences of so many tokens. */
+  static long bytes(LlamaConfig config, int keys) {
+    return Buffer.bytesOf(gainFloats(config)) + Attention.bytes(keys);
+  }
+
+  private static long gainFloats(LlamaConfig config) {
+    return (2L * config.layerCount() + 1) * config.hiddenSize();
+  }
+
+  /** Bytes of what this alone writes. */
+  long bytes() {
+    return gainGradients.bytes() + (attention == null ? 0 : attention.bytes());
   }
 
   /** First of this worker's share of {@code count} rows. */
