@@ -49,7 +49,9 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
   @Option(names = "--force", description = "run again even where a valid output exists")
   boolean force;
 
-  @Option(names = "--dry-run", description = "print the resolved settings and stop")
+  @Option(
+      names = "--dry-run",
+      description = "print the resolved settings (and what a training needs), and stop")
   boolean dryRun;
 
   @Option(names = "--verbose", description = "stack traces and Spark's own log lines")
@@ -91,13 +93,17 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
     Logging.configure(verbose);
     settings = ConfigLoader.of(configFiles, keyed(overrides));
     C config = settings.read(configType);
+    sparkDefaults = S3a.sparkProperties(List.of(ConfigLoader.asMap(config).toString()));
     if (dryRun) {
       System.out.println(pretty(config));
+      describe(config);
       return 0;
     }
-    sparkDefaults = S3a.sparkProperties(List.of(ConfigLoader.asMap(config).toString()));
     return run(config);
   }
+
+  /** What a dry run prints beside the settings. */
+  protected void describe(C config) {}
 
   /** The arguments as KEY=VALUE: those that are not stand for the command's words, in turn. */
   private List<String> keyed(List<String> arguments) {

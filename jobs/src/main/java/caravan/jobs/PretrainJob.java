@@ -65,6 +65,17 @@ final class PretrainJob extends Job<PretrainJob.Config> {
     }
   }
 
+  @Override
+  protected void describe(Config config) {
+    MemoryNeeds.print(
+        config.train(),
+        () -> {
+          try (StartingModel model = startingModel(config, hadoop())) {
+            return model.shape();
+          }
+        });
+  }
+
   static Trainer.Outcome run(
       SparkSession spark, Config config, boolean force, BooleanSupplier stop) {
     try (StartingModel model = startingModel(config, spark.sparkContext().hadoopConfiguration())) {

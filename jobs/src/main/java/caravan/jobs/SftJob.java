@@ -42,6 +42,17 @@ final class SftJob extends Job<SftConfig> {
     }
   }
 
+  @Override
+  protected void describe(SftConfig config) {
+    MemoryNeeds.print(
+        config.train(),
+        () -> {
+          try (Checkpoint base = open(config, hadoop())) {
+            return base.config();
+          }
+        });
+  }
+
   /**
    * The work, inside a session that is open already.
    *

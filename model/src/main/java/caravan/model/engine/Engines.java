@@ -59,11 +59,7 @@ public final class Engines {
   public static LlamaEngine open(String name, LlamaConfig config, int threads, int device) {
     String[] parts = requireKnown(name).split(":");
     return switch (parts[0]) {
-      case CPU ->
-          new CpuEngine(
-              config,
-              threads,
-              new CpuOptions(parts.length > 1 && Precision.named(parts[1]) == Precision.BF16));
+      case CPU -> new CpuEngine(config, threads, cpuOptions(name));
       case CUDA ->
           new CudaEngine(
               config,
@@ -73,6 +69,12 @@ public final class Engines {
                   parts.length > 2 && parts[2].equals(RECOMPUTE_BLOCK)));
       default -> new Nd4jEngine(config);
     };
+  }
+
+  /** How the CPU engine of this name trains. */
+  public static CpuOptions cpuOptions(String name) {
+    String[] parts = name.split(":");
+    return new CpuOptions(parts.length > 1 && Precision.named(parts[1]) == Precision.BF16);
   }
 
   /**

@@ -63,6 +63,7 @@ import java.util.Locale;
  *     reset} or {@code local}
  * @param onWorkerLoss when an executor is lost in a round: {@code recompute} or {@code continue}
  * @param outer how the workers' mean becomes the next parameters
+ * @param memoryGb memory of a worker, into which a dry run fits a model; 0 for this machine's share
  */
 public record TrainConfig(
     int steps,
@@ -106,7 +107,8 @@ public record TrainConfig(
     String exchangePrecision,
     String moments,
     String onWorkerLoss,
-    Outer outer)
+    Outer outer,
+    double memoryGb)
     implements Serializable {
 
   /**
@@ -234,6 +236,7 @@ public record TrainConfig(
     atLeast("peak-tflops", peakTflops, 0);
     atLeast("epochs", epochs, 0);
     atLeast("accumulation-steps", accumulationSteps, 1);
+    atLeast("memory-gb", memoryGb, 0);
     atLeast("block-steps", blockSteps, 0);
     atLeast("steps", steps, 0);
     if (steps > 0 == epochs > 0) {
@@ -351,7 +354,8 @@ public record TrainConfig(
         exchangePrecision,
         moments,
         onWorkerLoss,
-        outer);
+        outer,
+        memoryGb);
   }
 
   /** Sequences that one step uses on one worker. */
@@ -387,7 +391,11 @@ public record TrainConfig(
    * @throws IllegalArgumentException when a pattern of {@code freeze} fits none of its tensors
    */
   FlatOptimizer updater(LlamaConfig model) {
-    Turns turns = TrainedTensors.turns(new ParameterLayout(model), freeze, blockSteps);
+    return updater(model, freeze);
+  }
+
+  FlatOptimizer updater(LlamaConfig model, List<String> frozen) {
+    Turns turns = TrainedTensors.turns(new ParameterLayout(model), frozen, blockSteps);
     return switch (optimizer.kind()) {
       case "lion" -> new Lion(rates(), beta1, beta2, clipNorm, turns);
       case "sgd" -> new MomentumSgd(rates(), optimizer.momentum(), clipNorm, turns);

@@ -54,6 +54,14 @@ final class TrainedTensors {
     return new Turns(new ArrayList<>(parts.values()), blockSteps);
   }
 
+  /** Those of the patterns that fit a tensor. */
+  static List<String> fitting(ParameterLayout layout, List<String> patterns) {
+    List<Slice> slices = HuggingFaceWeights.slices(layout);
+    return patterns.stream()
+        .filter(glob -> slices.stream().anyMatch(s -> pattern(glob).matcher(s.name()).matches()))
+        .toList();
+  }
+
   private static String block(String name) {
     var layer = LAYER.matcher(name);
     if (layer.matches()) {

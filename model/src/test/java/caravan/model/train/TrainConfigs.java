@@ -52,7 +52,8 @@ final class TrainConfigs {
           "fp32",
           "average",
           "recompute",
-          TrainConfig.Outer.DEFAULT);
+          TrainConfig.Outer.DEFAULT,
+          0);
 
   private TrainConfigs() {}
 

@@ -1,0 +1,88 @@
+package caravan.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import caravan.model.train.TrainConfig;
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+class MemoryNeedsTest {
+  private static final LlamaConfig MODEL =
+      new LlamaConfig(512, 1408, 8, 8, 4, 64, 8000, 512, 10000, 1e-5, true);
+  private static final long GIBI = 1L << 30;
+
+  private record Settings(TrainConfig train) {}
+
+  private static TrainConfig config(String... overrides) {
+    return ConfigLoader.of(List.of(), List.of(overrides)).read(Settings.class).train();
+  }
+
+  @Test
+  void partsOfAWorkerAreToldInFull() {
+    String text = MemoryNeeds.text(config(), MODEL, 16 * GIBI);
+    double parameters = new ParameterLayout(MODEL).length() * 4 / (double) (1 << 20);
+    assertThat(part(text, "parameters")).isEqualTo(rounded(parameters));
+    assertThat(part(text, "gradient")).isEqualTo(rounded(parameters));
+    assertThat(part(text, "optimizer state")).isEqualTo(rounded(2 * parameters));
+    assertThat(part(text, "logits")).isGreaterThan(0);
+    assertThat(text).contains("8 × 256 tokens at a time", "train.exchange=stock");
+  }
+
+  @Test
+  void whatIsFrozenOrSteppedByOneVectorNeedsLess() {
+    double parameters = new ParameterLayout(MODEL).length() * 4 / (double) (1 << 20);
+    String lion = MemoryNeeds.text(config("train.optimizer.kind=lion"), MODEL, 16 * GIBI);
+    assertThat(part(lion, "optimizer state")).isEqualTo(rounded(parameters));
+    String blocks = MemoryNeeds.text(config("train.block-steps=50"), MODEL, 16 * GIBI);
+    assertThat(part(blocks, "optimizer state")).isEqualTo(rounded(2 * 8000 * 512 * 4 / 1048576.0));
+  }
+
+  /** One more layer than it says would not fit. */
+  @Test
+  void theLargestModelFitsAndOneLayerMoreDoesNot() {
+    TrainConfig config = config("train.memory-gb=4", "train.freeze=model.layers.7.*");
+    String text = MemoryNeeds.text(config, MODEL, GIBI);
+    MatchResult largest =
+        Pattern.compile(
+                "in 4.0 GiB a worker \\(train.memory-gb\\): (\\d+) layers, ([\\d,]+) parameters")
+            .matcher(text)
+            .results()
+            .findFirst()
+            .orElseThrow();
+    int layers = Integer.parseInt(largest.group(1));
+    assertThat(layers).isGreaterThan(8);
+    assertThat(part(MemoryNeeds.text(config, layers(layers), GIBI), "in sum"))
+        .isLessThanOrEqualTo(4096);
+    assertThat(part(MemoryNeeds.text(config, layers(layers + 1), GIBI), "in sum"))
+        .isGreaterThan(4096);
+  }
+
+  @Test
+  void aMachineTooSmallForOneLayerIsToldSo() {
+    assertThat(MemoryNeeds.text(config("train.memory-gb=0.01"), MODEL, GIBI))
+        .contains("none, not one layer");
+  }
+
+  private static LlamaConfig layers(int layers) {
+    return new LlamaConfig(512, 1408, layers, 8, 4, 64, 8000, 512, 10000, 1e-5, true);
+  }
+
+  private static double part(String text, String name) {
+    return Double.parseDouble(
+        Pattern.compile("(?m)^  " + name + " +([\\d,.]+) MiB$")
+            .matcher(text)
+            .results()
+            .findFirst()
+            .orElseThrow()
+            .group(1)
+            .replace(",", ""));
+  }
+
+  private static double rounded(double value) {
+    return Math.round(value * 10) / 10.0;
+  }
+}

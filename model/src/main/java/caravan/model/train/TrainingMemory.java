@@ -1,0 +1,112 @@
+package caravan.model.train;
+
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import caravan.model.engine.CpuEngine;
+import caravan.model.engine.Engines;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Memory that a training of all parameters takes, in bytes, before it begins. On the CPU engine the
+ * worker's parts are what it then allocates; of an engine on a GPU, activations and logits are left
+ * out.
+ *
+ * @param parameters of the model
+ * @param worker parts of one worker
+ * @param driver parts of the driver
+ */
+public record TrainingMemory(long parameters, Map<String, Long> worker, Map<String, Long> driver) {
+  private static final int MOST_LAYERS = 1 << 12;
+
+  /**
+   * @throws IllegalArgumentException when a pattern of {@code train.freeze} fits no tensor
+   */
+  public static TrainingMemory of(TrainConfig config, LlamaConfig model) {
+    return of(config, model, config.updater(model));
+  }
+
+  private static TrainingMemory of(TrainConfig config, LlamaConfig model, FlatOptimizer updater) {
+    long parameters = new ParameterLayout(model).length();
+    long state = updater.stateVectors() * updater.turns().longest(parameters);
+    long sent = (parameters + state) * Float.BYTES;
+    Map<String, Long> worker = new LinkedHashMap<>();
+    worker.put("parameters", parameters * Float.BYTES);
+    worker.put("gradient", parameters * Float.BYTES);
+    worker.put("optimizer state", state * Float.BYTES);
+    if (config.engine().equals(Engines.CPU)) {
+      worker.putAll(
+          CpuEngine.trainingMemory(
+              model,
+              config.batchSequences(),
+              config.sequenceLength(),
+              config.threads(),
+              Engines.cpuOptions(config.engineName()),
+              config.dropout().residual() > 0));
+    }
+    Map<String, Long> driver = new LinkedHashMap<>();
+    driver.put("graph", sent + parameters * Float.BYTES);
+    if (config.exchange().equals("stock")) {
+      worker.put("state as it comes and goes, on the heap", 2 * sent);
+      driver.put("state as it goes and its mean, on the heap", 2 * sent);
+      driver.put("state of each worker, on the heap", config.workers() * sent);
+    }
+    return new TrainingMemory(parameters, worker, driver);
+  }
+
+  public long workerBytes() {
+    return worker.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  public long driverBytes() {
+    return driver.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  /**
+   * The model of most layers, of these widths, of which a worker's memory is enough.
+   *
+   * @param bytes of memory for one worker
+   * @return empty where not even one layer fits
+   */
+  public static Optional<LlamaConfig> largest(TrainConfig config, LlamaConfig model, long bytes) {
+    int fits = 0;
+    int tooMany = 1;
+    while (tooMany < MOST_LAYERS && fits(config, model, tooMany, bytes)) {
+      fits = tooMany;
+      tooMany *= 2;
+    }
+    while (tooMany - fits > 1) {
+      int middle = (fits + tooMany) / 2;
+      if (fits(config, model, middle, bytes)) {
+        fits = middle;
+      } else {
+        tooMany = middle;
+      }
+    }
+    return fits == 0 ? Optional.empty() : Optional.of(layers(model, fits));
+  }
+
+  private static boolean fits(TrainConfig config, LlamaConfig model, int layers, long bytes) {
+    LlamaConfig other = layers(model, layers);
+    List<String> frozen = TrainedTensors.fitting(new ParameterLayout(other), config.freeze());
+    return of(config, other, config.updater(other, frozen)).workerBytes() <= bytes;
+  }
+
+  private static LlamaConfig layers(LlamaConfig model, int layers) {
+    return new LlamaConfig(
+        model.hiddenSize(),
+        model.intermediateSize(),
+        layers,
+        model.headCount(),
+        model.kvHeadCount(),
+        model.headDim(),
+        model.vocabSize(),
+        model.contextLength(),
+        model.ropeTheta(),
+        model.normEps(),
+        model.tiedEmbeddings(),
+        model.ropeScaling());
+  }
+}
