@@ -36,10 +36,26 @@ final class Activations implements AutoCloseable {
       Buffer middle,
       Buffer mlpInput,
       Buffer mlpReciprocal,
-      Buffer gateUp) {}
+      Buffer gateUp) {
+
+    /** The same but for its input. */
+    Block withInput(Buffer other) {
+      return new Block(
+          other,
+          attentionInput,
+          attentionReciprocal,
+          qkv,
+          logSums,
+          attended,
+          middle,
+          mlpInput,
+          mlpReciprocal,
+          gateUp);
+    }
+  }
 
   private final int tokens;
-  private final boolean inHalves;
+  private final CpuOptions options;
   private final Room room;
   private final List<Buffer> owned = new ArrayList<>();
   private final Block[] blocks;
@@ -88,27 +104,29 @@ final class Activations implements AutoCloseable {
 
   /**
    * @param training whether there will be a backward pass
-   * @param inHalves whether matrix products are those of numbers rounded to bf16
+   * @param options how to train
    * @param maxLogits bound on the floats for logits; more target rows are taken in chunks
    */
-  Activations(LlamaConfig config, int tokens, boolean training, boolean inHalves, long maxLogits) {
-    this(config, tokens, training, inHalves, maxLogits, Room.NEW);
+  Activations(
+      LlamaConfig config, int tokens, boolean training, CpuOptions options, long maxLogits) {
+    this(config, tokens, training, options, maxLogits, Room.NEW);
   }
 
   private Activations(
       LlamaConfig config,
       int tokens,
       boolean training,
-      boolean inHalves,
+      CpuOptions options,
       long maxLogits,
       Room room) {
     this.room = room;
     this.tokens = tokens;
-    this.inHalves = inHalves;
+    this.options = options;
     int hidden = config.hiddenSize();
     blocks = new Block[config.layerCount()];
     for (int l = 0; l < blocks.length; l++) {
-      blocks[l] = training || l == 0 ? block(config) : blocks[0];
+      boolean own = l == 0 || training && !options.recomputesBlocks();
+      blocks[l] = own ? block(config) : training ? blocks[0].withInput(floats(hidden)) : blocks[0];
     }
     output = training ? floats(hidden) : blocks[0].input();
     activated = factor(config.intermediateSize());
@@ -167,6 +185,11 @@ final class Activations implements AutoCloseable {
         floats(2 * config.intermediateSize()));
   }
 
+  /** Whether blocks share what the backward pass reads, but for their inputs. */
+  boolean recomputes() {
+    return options.recomputesBlocks();
+  }
+
   /** Where buffers come from. */
   private interface Room {
     Room NEW =
@@ -181,14 +204,14 @@ final class Activations implements AutoCloseable {
    * @param drops whether dropout is in the residual branches
    */
   static long trainingBytes(
-      LlamaConfig config, int tokens, boolean inHalves, long maxLogits, boolean drops) {
+      LlamaConfig config, int tokens, CpuOptions options, long maxLogits, boolean drops) {
     long[] bytes = {0};
     Room counted =
         (length, halves) -> {
           bytes[0] += halves ? Buffer.bytesWithHalves(length) : Buffer.bytesOf(length);
           return null;
         };
-    Activations set = new Activations(config, tokens, true, inHalves, maxLogits, counted);
+    Activations set = new Activations(config, tokens, true, options, maxLogits, counted);
     if (drops) {
       set.addDropped(config);
     }
@@ -221,7 +244,7 @@ final class Activations implements AutoCloseable {
   }
 
   private Buffer allocate(long length) {
-    return room.of(length, inHalves);
+    return room.of(length, options.inHalves());
   }
 
   private Buffer own(Buffer buffer) {

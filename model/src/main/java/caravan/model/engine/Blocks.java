@@ -43,12 +43,18 @@ final class Blocks {
   void forward(Worker worker, Weights weights, Activations a, TokenBatch batch) {
     embed(worker, weights, a, batch);
     for (int layer = 0; layer < config.layerCount(); layer++) {
-      projectQkv(worker, weights, a, batch, layer);
-      worker.barrier();
-      attend(worker, a, batch, layer);
-      worker.barrier();
+      toGate(worker, weights, a, batch, layer);
       feedForward(worker, weights, a, batch, layer);
     }
+  }
+
+  /** All of a block that its backward pass reads. */
+  private void toGate(Worker worker, Weights weights, Activations a, TokenBatch batch, int layer) {
+    projectQkv(worker, weights, a, batch, layer);
+    worker.barrier();
+    attend(worker, a, batch, layer);
+    worker.barrier();
+    gate(worker, weights, a, batch, layer);
   }
 
   /** x0[token] = E[id]. */
@@ -119,12 +125,10 @@ final class Blocks {
     worker.phases.end(Phase.ATTEND);
   }
 
-  /** Attention's output projection and the feed-forward half, each added to the stream. */
-  private void feedForward(
-      Worker worker, Weights weights, Activations a, TokenBatch batch, int layer) {
+  /** Attention's output projection, added to the stream, and the feed-forward half's gates. */
+  private void gate(Worker worker, Weights weights, Activations a, TokenBatch batch, int layer) {
     Activations.Block b = a.block(layer);
     ParameterLayout.Block w = layout.block(layer);
-    Buffer output = a.outputOf(layer);
     int from = worker.from(batch.ids().length);
     int to = worker.to(batch.ids().length);
     round(worker, b.attended(), config.queryDim(), from, to);
@@ -146,10 +150,29 @@ final class Blocks {
     worker.phases.end(Phase.NORM);
     project(worker, weights, a, w.gateUp(), b.mlpInput(), 0f, b.gateUp(), from, to);
     worker.phases.end(Phase.PROJECT);
+  }
+
+  /** The feed-forward half from its gates on, added to the stream. */
+  private void feedForward(
+      Worker worker, Weights weights, Activations a, TokenBatch batch, int layer) {
+    Activations.Block b = a.block(layer);
+    Tensor down = layout.block(layer).down();
+    int from = worker.from(batch.ids().length);
+    int to = worker.to(batch.ids().length);
     SwiGlu.forward(b.gateUp(), a.activated, config.intermediateSize(), from, to);
     round(worker, a.activated, config.intermediateSize(), from, to);
     worker.phases.end(Phase.ACTIVATE);
-    addHalf(worker, weights, a, 2 * layer + 1, a.activated, w.down(), b.middle(), output, from, to);
+    addHalf(
+        worker,
+        weights,
+        a,
+        2 * layer + 1,
+        a.activated,
+        down,
+        b.middle(),
+        a.outputOf(layer),
+        from,
+        to);
     worker.phases.end(Phase.PROJECT);
   }
 
@@ -234,6 +257,11 @@ final class Blocks {
     for (int layer = config.layerCount() - 1; layer >= 0; layer--) {
       Activations.Block b = a.block(layer);
       ParameterLayout.Block w = layout.block(layer);
+      if (a.recomputes() && layer + 1 < config.layerCount()) {
+        // Others may still read what the block above has left.
+        worker.barrier();
+        toGate(worker, weights, a, batch, layer);
+      }
       feedForwardGradient(worker, weights, a, tokens, layer);
       worker.barrier();
       weightGradient(worker, gradient, a, w.down(), a.dFeedForward(), a.activated, tokens);

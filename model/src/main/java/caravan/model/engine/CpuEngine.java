@@ -281,7 +281,7 @@ public final class CpuEngine implements LlamaEngine {
     if (training == null || !training.holds(tokens)) {
       free(training);
       training = null;
-      training = new Activations(config, tokens, true, options.inHalves(), maxLogits);
+      training = new Activations(config, tokens, true, options, maxLogits);
     }
     return training;
   }
@@ -290,7 +290,7 @@ public final class CpuEngine implements LlamaEngine {
     if (scoring == null || !scoring.holds(tokens)) {
       free(scoring);
       scoring = null;
-      scoring = new Activations(config, tokens, false, false, maxLogits);
+      scoring = new Activations(config, tokens, false, CpuOptions.EXACT, maxLogits);
     }
     return scoring;
   }
@@ -336,7 +336,7 @@ public final class CpuEngine implements LlamaEngine {
     int tokens = Math.multiplyExact(sequences, length);
     boolean halves = options.inHalves();
     long logits = Activations.logitBytes(config, tokens, halves, MAX_LOGITS);
-    long all = Activations.trainingBytes(config, tokens, halves, MAX_LOGITS, drops);
+    long all = Activations.trainingBytes(config, tokens, options, MAX_LOGITS, drops);
     long weights = halves ? new ParameterLayout(config).length() * Short.BYTES : 0;
     long work = threads * Worker.bytes(config, length) + Rope.bytes(config, length);
     return parts(all - logits, logits, weights, work);

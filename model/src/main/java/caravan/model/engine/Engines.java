@@ -4,6 +4,7 @@ import caravan.model.LlamaConfig;
 import caravan.model.engine.cuda.CudaEngine;
 import caravan.model.engine.cuda.Precision;
 import java.util.List;
+import java.util.Map;
 
 /** Engines by the names that configurations use. */
 public final class Engines {
@@ -14,10 +15,19 @@ public final class Engines {
   public static final String ND4J = "nd4j";
 
   /**
-   * An NVIDIA GPU, in bf16; {@code cuda:tf32} and {@code cuda:fp32} compute more exactly, and
-   * {@code cuda:bf16:block} keeps less for the backward pass.
+   * An NVIDIA GPU, in bf16; {@code cuda:tf32} and {@code cuda:fp32} compute more exactly. {@link
+   * #named} makes names that say how to train.
    */
   public static final String CUDA = "cuda";
+
+  private static final String AUTO = "auto";
+  private static final String FP32 = "fp32";
+  private static final String BF16 = "bf16";
+  private static final Map<String, List<String>> PRECISIONS =
+      Map.of(
+          CPU, List.of(AUTO, FP32, BF16),
+          ND4J, List.of(AUTO, FP32),
+          CUDA, List.of(AUTO, BF16, "tf32", FP32));
 
   private static final String RECOMPUTE_BLOCK = "block";
   private static final String RECOMPUTE_NONE = "none";
@@ -29,19 +39,28 @@ public final class Engines {
   }
 
   /**
-   * The name of an engine on a GPU.
+   * The name of an engine that trains in a certain way.
    *
-   * @param precision bf16, tf32 or fp32
+   * @param precision of matrix products; auto is bf16 on a GPU and where the processor multiplies
+   *     bf16 itself, else fp32
    * @param recompute none, or block: keep only each block's input for the backward pass
-   * @throws IllegalArgumentException when one of them is none of these
+   * @throws IllegalArgumentException when the engine has no such way
    */
-  public static String cuda(String precision, String recompute) {
-    Precision.named(precision);
-    if (!recompute.equals(RECOMPUTE_BLOCK) && !recompute.equals(RECOMPUTE_NONE)) {
+  public static String named(String engine, String precision, String recompute) {
+    List<String> precisions = PRECISIONS.get(requireKnown(engine));
+    if (!precisions.contains(precision)) {
       throw new IllegalArgumentException(
-          "train.cuda.recompute: got " + recompute + ", wanted one of none, block");
+          "train.precision: got %s with train.engine %s, wanted one of %s"
+              .formatted(precision, engine, String.join(", ", precisions)));
     }
-    return String.join(":", CUDA, precision, recompute);
+    List<String> ways =
+        engine.equals(ND4J) ? List.of(RECOMPUTE_NONE) : List.of(RECOMPUTE_NONE, RECOMPUTE_BLOCK);
+    if (!ways.contains(recompute)) {
+      throw new IllegalArgumentException(
+          "train.recompute: got %s with train.engine %s, wanted one of %s"
+              .formatted(recompute, engine, String.join(", ", ways)));
+    }
+    return engine.equals(ND4J) ? ND4J : String.join(":", engine, precision, recompute);
   }
 
   /**
@@ -61,20 +80,32 @@ public final class Engines {
     return switch (parts[0]) {
       case CPU -> new CpuEngine(config, threads, cpuOptions(name));
       case CUDA ->
-          new CudaEngine(
-              config,
-              new CudaEngine.Options(
-                  device,
-                  parts.length > 1 ? Precision.named(parts[1]) : Precision.BF16,
-                  parts.length > 2 && parts[2].equals(RECOMPUTE_BLOCK)));
+          new CudaEngine(config, new CudaEngine.Options(device, cuda(parts), block(parts)));
       default -> new Nd4jEngine(config);
     };
   }
 
-  /** How the CPU engine of this name trains. */
+  /** How the CPU engine of that name trains, on this machine. */
   public static CpuOptions cpuOptions(String name) {
-    String[] parts = name.split(":");
-    return new CpuOptions(parts.length > 1 && Precision.named(parts[1]) == Precision.BF16);
+    String[] parts = requireKnown(name).split(":");
+    boolean inHalves =
+        precision(parts).equals(BF16)
+            || precision(parts).equals(AUTO) && CpuEngine.multipliesHalves();
+    return new CpuOptions(inHalves, block(parts));
+  }
+
+  private static Precision cuda(String[] parts) {
+    boolean auto = parts.length == 1 || precision(parts).equals(AUTO);
+    return auto ? Precision.BF16 : Precision.named(precision(parts));
+  }
+
+  /** What a bare name means on the CPU is fp32. */
+  private static String precision(String[] parts) {
+    return parts.length > 1 ? parts[1] : FP32;
+  }
+
+  private static boolean block(String[] parts) {
+    return parts.length > 2 && parts[2].equals(RECOMPUTE_BLOCK);
   }
 
   /**
@@ -98,12 +129,12 @@ public final class Engines {
   /** Returns the name, or says which there are. */
   public static String requireKnown(String name) {
     String[] parts = name.split(":");
-    if (!names().contains(parts[0]) || parts.length > (parts[0].equals(ND4J) ? 1 : 3)) {
+    if (!names().contains(parts[0]) || parts.length > 3) {
       throw new IllegalArgumentException(
           "train.engine: got " + name + ", wanted one of " + String.join(", ", names()));
     }
     if (parts.length > 1) {
-      cuda(parts[1], parts.length > 2 ? parts[2] : RECOMPUTE_NONE);
+      named(parts[0], parts[1], parts.length > 2 ? parts[2] : RECOMPUTE_NONE);
     }
     return name;
   }

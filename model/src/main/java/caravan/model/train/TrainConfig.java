@@ -35,7 +35,10 @@ import java.util.Locale;
  * @param validationSequences sequences per validation; 0 for all
  * @param engine {@code cpu}, {@code nd4j} or {@code cuda}
  * @param threads threads of one worker's engine
- * @param cuda how an engine on a GPU works
+ * @param precision of matrix products: {@code auto}, {@code fp32}, {@code bf16}, or with cuda
+ *     {@code tf32}
+ * @param recompute {@code none}, or {@code block}: keep only each block's input for the backward
+ *     pass
  * @param checkpointMinutes minutes between checkpoints, beside {@code checkpointSteps}; 0 for steps
  *     alone
  * @param keepEvery steps of which one checkpoint each stays for good; 0 for none
@@ -87,7 +90,8 @@ public record TrainConfig(
     long validationSequences,
     String engine,
     int threads,
-    Cuda cuda,
+    String precision,
+    String recompute,
     double checkpointMinutes,
     int keepEvery,
     int validationBatches,
@@ -110,21 +114,6 @@ public record TrainConfig(
     Outer outer,
     double memoryGb)
     implements Serializable {
-
-  /**
-   * How an engine on a GPU works; read when the engine is {@code cuda}.
-   *
-   * @param precision {@code bf16}, {@code tf32} or {@code fp32}
-   * @param recompute {@code none}, or {@code block}: keep only each block's input for the backward
-   *     pass
-   */
-  public record Cuda(String precision, String recompute) implements Serializable {
-    public static final Cuda DEFAULT = new Cuda("bf16", "none");
-
-    public Cuda {
-      Engines.cuda(precision, recompute);
-    }
-  }
 
   /**
    * When training ends before its last step.
@@ -274,6 +263,7 @@ public record TrainConfig(
     choice("moments", moments, "average", "reset", "local");
     choice("on-worker-loss", onWorkerLoss, "recompute", "continue");
     choice("engine", engine, Engines.CPU, Engines.ND4J, Engines.CUDA);
+    Engines.named(engine, precision, recompute);
     if (engine.equals(Engines.CUDA) && !(loss.isPlain() && dropout.isOff())) {
       throw new IllegalArgumentException(
           "train.engine: got cuda with train.loss or train.dropout, wanted cpu: the engine on a GPU"
@@ -334,7 +324,8 @@ public record TrainConfig(
         validationSequences,
         engine,
         threads,
-        cuda,
+        precision,
+        recompute,
         checkpointMinutes,
         keepEvery,
         validationBatches,
@@ -370,7 +361,7 @@ public record TrainConfig(
 
   /** The engine's name with everything that it needs to know. */
   public String engineName() {
-    return engine.equals(Engines.CUDA) ? Engines.cuda(cuda.precision(), cuda.recompute()) : engine;
+    return Engines.named(engine, precision, recompute);
   }
 
   /** Learning rate per step. */

@@ -14,7 +14,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 
 /** Products of numbers rounded to bf16, and a training step made of them. */
 class HalfProductsTest {
-  private static final CpuOptions HALVES = new CpuOptions(true);
+  private static final CpuOptions HALVES = new CpuOptions(true, false);
 
   /** The bf16 nearest to a float, ties to even, as a float. */
   private static float rounded(float x) {

@@ -24,7 +24,7 @@ class TrainingMemoryOfCpuTest {
       int sequences, int length, int threads, boolean tied, boolean halves, double dropout) {
     assumeThat(!halves || OneDnn.isUsable()).as("products in bf16 need oneDNN").isTrue();
     LlamaConfig config = Examples.config(4, 2, 8, tied);
-    CpuOptions options = new CpuOptions(halves);
+    CpuOptions options = new CpuOptions(halves, sequences % 2 == 1);
     TokenBatch batch = Examples.batch(config, sequences, length, 1);
     Objective objective = new Objective(0, 0, dropout, dropout, 1);
     long parameters = new ParameterLayout(config).length();

@@ -111,7 +111,7 @@ public final class Device implements AutoCloseable {
               + " are free; this engine holds "
               + describe()
               + "; use fewer sequences per batch (train.batch-sequences), shorter ones, or"
-              + " train.cuda.recompute=block");
+              + " train.recompute=block");
     }
     parts.put(address, new Part(what, bytes));
     return address;

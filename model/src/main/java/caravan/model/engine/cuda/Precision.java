@@ -41,7 +41,7 @@ public enum Precision {
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    "train.cuda.precision: got "
+                    "train.precision: got "
                         + name
                         + ", wanted one of "
                         + Arrays.stream(values())
