@@ -4,20 +4,17 @@ import caravan.pipeline.Storage;
 import caravan.pipeline.shard.TokenManifest.Shard;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Locale;
 import org.apache.hadoop.conf.Configuration;
 
 /**
- * Reads one shard by position. A local shard is mapped into memory; one on another file system is
- * copied to a temporary file first, which {@link #close} deletes. Thread-safe until closed.
+ * Reads one shard by position. A local shard is mapped into memory; of one on another file system
+ * the ranges that are asked for are read. Thread-safe until closed.
  */
 public final class ShardReader implements Closeable {
   /** Bytes per mapping: a Java mapping ends at 2 GiB, and tokens must not straddle two. */
@@ -25,9 +22,17 @@ public final class ShardReader implements Closeable {
 
   private final Shard shard;
   private final TokenType dtype;
-  private final Path temporary;
+  private final Storage storage;
+  private final org.apache.hadoop.fs.Path boundsFile;
+
+  /** Of a local file; null for one elsewhere. */
   private final ByteBuffer[] segments;
-  private final long[] bounds;
+
+  /** Of a file elsewhere; null for a local one. */
+  private final RemoteRanges ranges;
+
+  /** Read when first asked for: training does not need them. */
+  private volatile long[] bounds;
 
   /**
    * Opens a shard.
@@ -40,22 +45,19 @@ public final class ShardReader implements Closeable {
       Configuration conf, org.apache.hadoop.fs.Path directory, Shard shard, TokenType dtype) {
     this.shard = shard;
     this.dtype = dtype;
-    Storage storage = new Storage(conf);
+    storage = new Storage(conf);
     org.apache.hadoop.fs.Path file =
         storage.qualify(new org.apache.hadoop.fs.Path(directory, shard.tokensPath()));
     requireSize(storage, file, shard.tokens(), dtype.bytes(), "tokens");
-    org.apache.hadoop.fs.Path boundsFile =
-        storage.qualify(new org.apache.hadoop.fs.Path(directory, shard.boundsPath()));
+    boundsFile = storage.qualify(new org.apache.hadoop.fs.Path(directory, shard.boundsPath()));
     requireSize(storage, boundsFile, shard.documents(), Long.BYTES, "document bounds");
-    bounds = new long[Math.toIntExact(shard.documents())];
-    ByteBuffer.wrap(storage.read(boundsFile))
-        .order(ByteOrder.LITTLE_ENDIAN)
-        .asLongBuffer()
-        .get(bounds);
+    boolean local = file.toUri().getScheme().equals("file");
     try {
-      boolean local = file.toUri().getScheme().equals("file");
-      temporary = local ? null : copy(storage, file);
-      segments = map(local ? Path.of(file.toUri().getPath()) : temporary);
+      segments = local ? map(Path.of(file.toUri().getPath())) : null;
+      ranges =
+          local
+              ? null
+              : new RemoteRanges(storage.fileSystem(file), file, shard.tokens() * dtype.bytes());
     } catch (IOException e) {
       throw new UncheckedIOException(file + ": cannot read it", e);
     }
@@ -68,17 +70,17 @@ public final class ShardReader implements Closeable {
 
   /** Number of documents. */
   public int documents() {
-    return bounds.length;
+    return Math.toIntExact(shard.documents());
   }
 
   /** Position of a document's first token. */
   public long start(int document) {
-    return document == 0 ? 0 : bounds[document - 1];
+    return document == 0 ? 0 : bounds()[document - 1];
   }
 
   /** Position after a document's last token. */
   public long end(int document) {
-    return bounds[document];
+    return bounds()[document];
   }
 
   /**
@@ -102,10 +104,15 @@ public final class ShardReader implements Closeable {
               offset + count,
               tokens()));
     }
+    int bits = ranges == null ? SEGMENT_BITS : RemoteRanges.RANGE_BITS;
+    ByteBuffer segment = null;
     for (int i = 0; i < count; i++) {
       long position = (offset + i) * dtype.bytes();
-      ByteBuffer segment = segments[(int) (position >>> SEGMENT_BITS)];
-      int inSegment = (int) (position & (1 << SEGMENT_BITS) - 1);
+      int inSegment = (int) (position & (1 << bits) - 1);
+      if (segment == null || inSegment == 0) {
+        int number = (int) (position >>> bits);
+        segment = ranges == null ? segments[number] : ranges.range(number);
+      }
       into[start + i] =
           dtype == TokenType.UINT16
               ? Short.toUnsignedInt(segment.getShort(inSegment))
@@ -120,9 +127,21 @@ public final class ShardReader implements Closeable {
     return ids;
   }
 
+  private long[] bounds() {
+    if (bounds == null) {
+      long[] read = new long[documents()];
+      ByteBuffer.wrap(storage.read(boundsFile))
+          .order(ByteOrder.LITTLE_ENDIAN)
+          .asLongBuffer()
+          .get(read);
+      bounds = read;
+    }
+    return bounds;
+  }
+
   @Override
   public void close() throws IOException {
-    if (temporary != null) Files.deleteIfExists(temporary);
+    if (ranges != null) ranges.close();
   }
 
   private void requireSize(
@@ -147,17 +166,6 @@ public final class ShardReader implements Closeable {
               file,
               bytes));
     }
-  }
-
-  private static Path copy(Storage storage, org.apache.hadoop.fs.Path file) throws IOException {
-    Path copy = Files.createTempFile("caravan-shard-", ".bin");
-    try (InputStream in = storage.open(file)) {
-      Files.copy(in, copy, StandardCopyOption.REPLACE_EXISTING);
-    } catch (IOException e) {
-      Files.delete(copy);
-      throw e;
-    }
-    return copy;
   }
 
   private static ByteBuffer[] map(Path file) throws IOException {
