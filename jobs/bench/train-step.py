@@ -33,8 +33,8 @@ SHAPES = {
     "260k": dict(hidden=64, inter=172, layers=5, heads=8, kv=4, dim=8, vocab=512, seq=256, batch=8),
     "110m": dict(hidden=768, inter=2048, layers=12, heads=12, kv=12, dim=64, vocab=32000, seq=256, batch=4),
 }
-OURS = {"fp32": "cpu"}
-PEERS_OF = {"fp32": ("eager", "compile")}
+OURS = {"fp32": "cpu:fp32", "bf16": "cpu:bf16"}
+PEERS_OF = {"fp32": ("eager", "compile"), "bf16": ("autocast",)}
 CURVE = dict(hidden=128, inter=352, layers=4, heads=4, kv=2, dim=32, vocab=256, seq=128, batch=8)
 
 
