@@ -5,7 +5,7 @@ A corpus is a folder with en/*.jsonl and zh/*.jsonl, a JSON object with a text o
 quickstart's packages are taken. Without a model a vocabulary of 16,000 is learned from it by Python's sentencepiece. Both sides
 read the same files, the corpus some times over, one language at a time, and write shuffled documents. CPU-seconds count all
 processes from start to end, Spark's start included; "marginal" is what more text costs once a program runs: all of it less its
-first part.
+first part. Beside --encoder the default one is measured too, from start to end.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from encode import PEERS, lines
 
 REQUIREMENTS = "jobs/python/datatrove.txt"
 LANGUAGES = ("en", "zh")
+DEFAULT_ENCODER = "spark_nlp"
 FILES = 4  # per copy of a language, so that both cores have work to the end
 
 
@@ -32,7 +33,7 @@ def options():
     parser.add_argument("--model", type=Path, help="a SentencePiece BPE model with byte fallback (default: one of 16,000 pieces is learned)")
     parser.add_argument("--mb", type=float, default=60, help="MB of each language that are read once, at most")
     parser.add_argument("--total-mb", type=float, default=240, help="MB of each language that are read, about: the corpus some times over")
-    parser.add_argument("--encoder", choices=["fast", "spark_nlp"], default="fast")
+    parser.add_argument("--encoder", choices=["fast", DEFAULT_ENCODER], default="fast")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--work", type=Path, help="folder for inputs and outputs (default: a temporary one)")
     return parser.parse_args()
@@ -60,8 +61,8 @@ def copy(source, target, limit, total):
     return text * times, text
 
 
-def ours(o, folder, model, output):
-    command = [frame.ROOT / "jobs/caravan", "tokenize", "--master", "local[2]", "--force", "spark.driver.memory=4g", f"encoder={o.encoder}"]
+def ours(encoder, folder, model, output):
+    command = [frame.ROOT / "jobs/caravan", "tokenize", "--master", "local[2]", "--force", "spark.driver.memory=4g", f"encoder={encoder}"]
     shutil.rmtree(output, ignore_errors=True)
     return frame.run([*command, f"input={folder}", f"output={output}", f"tokenizer={model}"], f"{output}.log")
 
@@ -95,16 +96,25 @@ def measure(o, work, source):
             os.link(work / language / f"0-{i}.jsonl", work / f"{language}-part" / f"0-{i}.jsonl")
     python = frame.venv(REQUIREMENTS) / "bin/python"
     costs = {}
-    ours(o, work / "zh-part", model, work / "ours-first")  # what the launcher does once, and files into memory
+
+    def run(side, amount):
+        output, folder = work / f"{side}-{amount}", work / amount
+        if side == "datatrove":
+            return datatrove(python, folder, converted, output)
+        return ours(o.encoder if side == "ours" else DEFAULT_ENCODER, folder, model, output)
+
+    for side in ("ours", "datatrove"):  # what the launcher does once, and all programs' files into memory
+        run(side, "zh-part")
+    turns = [(side, part) for part in ("-part", "") for side in ("ours", "datatrove")]
+    if o.encoder != DEFAULT_ENCODER:
+        turns.append((DEFAULT_ENCODER, ""))
     for _ in range(o.rounds):
         for language in LANGUAGES:
-            for amount in (f"{language}-part", language):
-                for side in ("ours", "datatrove"):
-                    output = work / f"{side}-{amount}"
-                    folder = work / amount
-                    cost = ours(o, folder, model, output) if side == "ours" else datatrove(python, folder, converted, output)
-                    costs.setdefault((side, amount), []).append(cost)
-                    print(f"{side} {amount}: {cost.wall:.1f} s, {cost.cpu:.1f} CPU-s", file=sys.stderr, flush=True)
+            for side, part_of in turns:
+                amount = language + part_of
+                cost = run(side, amount)
+                costs.setdefault((side, amount), []).append(cost)
+                print(f"{side} {amount}: {cost.wall:.1f} s, {cost.cpu:.1f} CPU-s", file=sys.stderr, flush=True)
     report(o, size, part, {key: frame.median(runs) for key, runs in costs.items()})
 
 
@@ -118,6 +128,11 @@ def report(o, size, part, costs):
             more = (size[language] - part[language]) / max(1e-9, whole.cpu - first.cpu)
             speeds[side] = size[language] / whole.wall, size[language] / whole.cpu, more
             rows.append([f"{language} {side}", *(f"{s / 1e6:.2f}" for s in speeds[side]), f"{whole.memory / 1e6:.0f}"])
+        if (DEFAULT_ENCODER, language) in costs:
+            whole = costs[DEFAULT_ENCODER, language]
+            values[f"ratio_cpu_{DEFAULT_ENCODER}_{language}"] = costs["datatrove", language].cpu / whole.cpu
+            speed = (f"{size[language] / cost / 1e6:.2f}" for cost in (whole.wall, whole.cpu))
+            rows.append([f"{language} ours, {DEFAULT_ENCODER}", *speed, "", f"{whole.memory / 1e6:.0f}"])
         for name, a, b in zip(("ratio", "ratio_cpu", "ratio_marginal"), speeds["ours"], speeds["datatrove"]):
             values[f"{name}_{language}"] = a / b
     frame.table(["", "MB per wall s", "MB per CPU-s", "marginal MB per CPU-s", "peak MB"], rows)

@@ -4,7 +4,6 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -112,25 +111,33 @@ public final class Caravan {
    */
   private static Throwable ownRefusal(Throwable e) {
     for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-      if (cause instanceof IllegalArgumentException
-          && Arrays.stream(cause.getStackTrace())
-              .limit(1)
-              .anyMatch(frame -> frame.getClassName().startsWith("caravan."))) {
+      if (cause instanceof IllegalArgumentException && isOwn(cause)) {
         return cause;
       }
     }
     return null;
   }
 
+  /** What our own code says of it, and what lies at the bottom. */
   private static String described(Throwable e) {
     Throwable root = e;
-    while (root.getCause() != null) {
-      root = root.getCause();
+    Throwable own = null;
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      root = cause;
+      if (isOwn(cause) && cause.getMessage() != null) {
+        own = cause;
+      }
     }
-    String message = root.getMessage();
-    if (message == null || !root.getStackTrace()[0].getClassName().startsWith("caravan.")) {
-      return root.getClass().getSimpleName() + ": " + message;
+    String message = root == own ? "" : root.getClass().getSimpleName() + ": " + root.getMessage();
+    if (message.contains("No space left on device")) {
+      message +=
+          "; make room where the output lies and where Spark keeps its own files (spark.local.dir, else /tmp)";
     }
-    return message;
+    return own == null ? message : own.getMessage() + (message.isEmpty() ? "" : ": " + message);
+  }
+
+  private static boolean isOwn(Throwable e) {
+    StackTraceElement[] frames = e.getStackTrace();
+    return frames.length > 0 && frames[0].getClassName().startsWith("caravan.");
   }
 }

@@ -2,6 +2,7 @@ package caravan.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import caravan.jobs.chat.TinyTokenizer;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
@@ -22,7 +23,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Commands that are killed with SIGKILL at several moments, and run again. */
+/** Commands that are killed with SIGKILL at several moments or find no room, and run again. */
 class KillIT {
   private static final Path ROOT = Path.of(System.getProperty("caravan.root"));
 
@@ -73,16 +74,19 @@ class KillIT {
     return sentences;
   }
 
-  private static Process start(String command, Path output) throws IOException {
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            ROOT.resolve("jobs/caravan").toString(),
-            command,
-            "input=" + corpus + "/*.jsonl",
-            "output=" + output,
-            "spark.driver.memory=1g",
-            "--master",
-            "local[1]");
+  private static List<String> line(String command, Path output) {
+    return List.of(
+        ROOT.resolve("jobs/caravan").toString(),
+        command,
+        "input=" + corpus + "/*.jsonl",
+        "output=" + output,
+        "spark.driver.memory=1g",
+        "--master",
+        "local[1]");
+  }
+
+  private static Process start(Path output, List<String> line) throws IOException {
+    ProcessBuilder builder = new ProcessBuilder(line);
     builder.environment().remove("SPARK_HOME");
     return builder.redirectErrorStream(true).redirectOutput(log(output).toFile()).start();
   }
@@ -92,19 +96,26 @@ class KillIT {
   }
 
   private static String finish(String command, Path output) throws Exception {
-    Process process = start(command, output);
+    finish(command, start(output, line(command, output)), output, 0);
+    return contentHash(output);
+  }
+
+  private static void finish(String command, Process process, Path output, int status)
+      throws Exception {
     try {
       assertThat(process.waitFor(10, TimeUnit.MINUTES)).as("%s ends", command).isTrue();
-      assertThat(process.exitValue()).as(Files.readString(log(output))).isZero();
+      assertThat(process.exitValue()).as(Files.readString(log(output))).isEqualTo(status);
     } finally {
       process.destroyForcibly();
     }
-    return contentHash(output);
   }
 
   /** Kills the command as soon as it has come to a moment. */
   private static void kill(String command, Path output, BooleanSupplier moment) throws Exception {
-    Process process = start(command, output);
+    kill(start(output, line(command, output)), output, moment);
+  }
+
+  private static void kill(Process process, Path output, BooleanSupplier moment) throws Exception {
     try {
       while (!moment.getAsBoolean()) {
         assertThat(process.isAlive()).as(Files.readString(log(output))).isTrue();
@@ -164,5 +175,57 @@ class KillIT {
     assertThat(output.resolve("manifest.json")).doesNotExist();
     assertThat(finish("clean", output)).isEqualTo(undisturbed);
     assertThat(log(output)).content().contains("took over the verdicts on");
+  }
+
+  private static List<String> tokenize(Path output, String... more) throws IOException {
+    Path model = work.resolve("tokenizer.model");
+    Files.write(model, TinyTokenizer.create().toBytes());
+    List<String> line = new ArrayList<>(line("tokenize", output));
+    line.addAll(List.of("tokenizer=" + model, "encoder=fast"));
+    line.addAll(List.of(more));
+    return line;
+  }
+
+  private static String tokens(Path output) throws IOException {
+    Configuration hadoop = new Configuration();
+    var directory = new org.apache.hadoop.fs.Path(output.toString());
+    Manifest manifest = Manifest.read(hadoop, directory, Manifest.TOKENS);
+    manifest.checkHashes(hadoop, directory);
+    try (Stream<Path> files = Files.walk(output)) {
+      assertThat(files.filter(Files::isRegularFile))
+          .as("leftovers are deleted")
+          .hasSize(manifest.files().size() + 1);
+    }
+    return manifest.contentHash();
+  }
+
+  @Test
+  void tokensOfACommandThatIsKilledAndRunAgainAreThoseOfAnUndisturbedOne() throws Exception {
+    String small = "tokenize.shard-tokens=200000";
+    Path whole = work.resolve("tokens-whole");
+    finish("tokenize", start(whole, tokenize(whole, small)), whole, 0);
+    Path output = work.resolve("tokens-killed");
+    BooleanSupplier amidShards = () -> files(output.resolve("train"), ".bin") >= 2;
+    kill(start(output, tokenize(output, small)), output, amidShards);
+    assertThat(output.resolve("manifest.json")).doesNotExist();
+    finish("tokenize", start(output, tokenize(output, small)), output, 0);
+    assertThat(tokens(output)).isEqualTo(tokens(whole));
+  }
+
+  /** A limit on the size of files stands for a full disk, which takes root to make. */
+  @Test
+  void withoutRoomForAShardTokenizeSaysSoAndNothingPassesForWhole() throws Exception {
+    Path output = work.resolve("tokens-full");
+    List<String> limited =
+        new ArrayList<>(List.of("bash", "-c", "ulimit -f 16000; exec \"$@\"", "limited"));
+    limited.addAll(tokenize(output));
+    finish("tokenize", start(output, limited), output, 1);
+    assertThat(log(output))
+        .content()
+        .contains(
+            "tokens-full: cannot write shards there; nothing passes for whole, run tokenize again:"
+                + " IOException: File too large");
+    assertThat(output.resolve("manifest.json")).doesNotExist();
+    assertThat(files(output.resolve("train"), ".bin")).isZero();
   }
 }

@@ -17,8 +17,6 @@ import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Documents and a base vocabulary to a larger one: the files of {@link TrainTokenizerStage}, and
@@ -30,8 +28,6 @@ public final class ExtendTokenizerStage {
 
   /** New pieces that the report shows. */
   private static final int SAMPLE = 200;
-
-  private static final Logger log = LoggerFactory.getLogger(ExtendTokenizerStage.class);
 
   /**
    * Texts and the files that they come from.
@@ -92,20 +88,14 @@ public final class ExtendTokenizerStage {
   }
 
   private Optional<Manifest> upToDate(List<Manifest.Input> inputs, Path directory) {
-    Optional<Manifest> same =
-        Manifest.find(conf, directory)
-            .filter(m -> m.kind().equals(Manifest.TOKENIZER))
-            .filter(m -> m.configHash().equals(configHash()))
-            .filter(m -> m.inputs().equals(inputs));
-    if (same.isEmpty()) return same;
-    try {
-      same.get().checkHashes(conf, directory);
-    } catch (IllegalArgumentException e) {
-      log.warn("extend-tokenizer: {} is damaged and made again: {}", directory, e.getMessage());
-      return Optional.empty();
-    }
-    log.info("extend-tokenizer: {} is up to date: same input, same configuration", directory);
-    return same;
+    return FinishedOutput.find(
+        conf,
+        directory,
+        "extend-tokenizer",
+        Manifest.TOKENIZER,
+        configHash(),
+        inputs,
+        manifest -> manifest.checkHashes(conf, directory));
   }
 
   private Manifest write(Texts learned, Optional<Texts> measured, Path directory) {

@@ -29,25 +29,16 @@ public record ExtensionConfig(
     long maxSegmentCharacters,
     long measureCharacters)
     implements Serializable {
+  private static final String SECTION = "extend-tokenizer";
 
   public ExtensionConfig {
     scripts = List.copyOf(scripts);
-    require(vocabSize >= 1 && vocabSize <= 1_000_000, "vocab-size", vocabSize, "up to 1000000");
     require(
-        characterCoverage >= 0.98 && characterCoverage <= 1,
-        "character-coverage",
-        characterCoverage,
-        "0.98 to 1");
-    require(
-        maxPieceLength >= 1 && maxPieceLength <= 512,
-        "max-piece-length",
-        maxPieceLength,
-        "1 to 512");
-    require(
-        maxSegmentCharacters >= 1000,
-        "max-segment-characters",
-        maxSegmentCharacters,
-        "at least 1000");
+        vocabSize >= 1 && vocabSize <= LearningLimits.MAX_VOCABULARY,
+        "vocab-size",
+        vocabSize,
+        "up to 1000000");
+    LearningLimits.check(SECTION, characterCoverage, maxPieceLength, maxSegmentCharacters);
     require(measureCharacters >= 1000, "measure-characters", measureCharacters, "at least 1000");
     scripts.forEach(ExtensionConfig::script);
   }
@@ -72,9 +63,6 @@ public record ExtensionConfig(
   }
 
   private static void require(boolean holds, String key, Object got, String wanted) {
-    if (!holds) {
-      throw new IllegalArgumentException(
-          "extend-tokenizer." + key + ": got " + got + ", wanted " + wanted);
-    }
+    LearningLimits.require(holds, SECTION + "." + key, got, wanted);
   }
 }

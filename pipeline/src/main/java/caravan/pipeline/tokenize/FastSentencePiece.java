@@ -1,13 +1,10 @@
 package caravan.pipeline.tokenize;
 
-import caravan.pipeline.Json;
 import caravan.pipeline.tokenize.SentencePieceModel.ModelType;
 import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
 import java.io.IOException;
-import java.io.Serializable;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -23,20 +20,12 @@ public final class FastSentencePiece implements SentencePiece {
   private static final long serialVersionUID = 1;
   private static final Map<String, FastSentencePiece> LOADED = new ConcurrentHashMap<>();
 
-  private final transient byte[] bytes;
-  private final transient String location;
-  private final transient String sha256;
+  private final transient ModelFile file;
   private final transient SentencePieceModel model;
   private final transient PieceSymbols vocabulary;
   private final transient PieceDecoder decoder;
   private final transient PieceNormalizer normalizer;
   private final transient ThreadLocal<TextEncoder> encoders;
-
-  private record Serialized(byte[] model, String location) implements Serializable {
-    private Object readResolve() {
-      return of(model, location);
-    }
-  }
 
   /**
    * The tokenizer of a model file's bytes.
@@ -46,9 +35,8 @@ public final class FastSentencePiece implements SentencePiece {
    *     kind than BPE
    */
   public static FastSentencePiece of(byte[] model, String location) {
-    return LOADED.computeIfAbsent(
-        HexFormat.of().formatHex(Json.sha256().digest(model)),
-        sha256 -> new FastSentencePiece(model.clone(), location, sha256));
+    ModelFile file = ModelFile.of(model, location);
+    return LOADED.computeIfAbsent(file.sha256(), sha256 -> new FastSentencePiece(file));
   }
 
   /** The tokenizer of a local {@code tokenizer.model}. */
@@ -56,18 +44,18 @@ public final class FastSentencePiece implements SentencePiece {
     return of(Files.readAllBytes(file), file.toString());
   }
 
-  private FastSentencePiece(byte[] bytes, String location, String sha256) {
-    this.bytes = bytes;
-    this.location = location;
-    this.sha256 = sha256;
-    this.model = SentencePieceModel.parse(bytes, location);
+  private FastSentencePiece(ModelFile file) {
+    this.file = file;
+    String location = file.location();
+    this.model = SentencePieceModel.parse(file.bytes(), location);
     if (model.trainer().modelType() == ModelType.WORD) {
       throw new IllegalArgumentException(
           location + ": its type is WORD, wanted BPE, UNIGRAM or CHAR; give another model");
     }
     try {
       this.vocabulary = new PieceSymbols(model);
-      this.normalizer = new PieceNormalizer(model, SentencePieceModel.characterRules(bytes));
+      this.normalizer =
+          new PieceNormalizer(model, SentencePieceModelFile.characterRules(file.bytes()));
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(
           location + ": this tokenizer is not usable: " + e.getMessage() + "; give another model",
@@ -108,33 +96,8 @@ public final class FastSentencePiece implements SentencePiece {
   }
 
   @Override
-  public int vocabSize() {
-    return model.pieces().size();
-  }
-
-  @Override
-  public int bosId() {
-    return model.controlId(model.trainer().specials().bosPiece());
-  }
-
-  @Override
-  public int eosId() {
-    return model.controlId(model.trainer().specials().eosPiece());
-  }
-
-  @Override
   public int unkId() {
     return vocabulary.unkId();
-  }
-
-  @Override
-  public String piece(int id) {
-    return model.pieces().get(Ids.requireInVocabulary(id, vocabSize())).text();
-  }
-
-  @Override
-  public String sha256() {
-    return sha256;
   }
 
   @Override
@@ -143,11 +106,11 @@ public final class FastSentencePiece implements SentencePiece {
   }
 
   @Override
-  public byte[] toBytes() {
-    return bytes.clone();
+  public ModelFile file() {
+    return file;
   }
 
   private Object writeReplace() {
-    return new Serialized(bytes, location);
+    return new Serialized(Encoder.FAST, file.bytes(), file.location());
   }
 }

@@ -1,6 +1,5 @@
 package caravan.pipeline.tokenize;
 
-import caravan.pipeline.Json;
 import caravan.pipeline.tokenize.SentencePieceModel.ModelType;
 import caravan.pipeline.tokenize.SentencePieceModel.NormalizerSpec;
 import caravan.pipeline.tokenize.SentencePieceModel.Piece;
@@ -8,13 +7,11 @@ import caravan.pipeline.tokenize.SentencePieceModel.PieceType;
 import com.johnsnowlabs.ml.tensorflow.sentencepiece.SentencePieceException;
 import com.johnsnowlabs.ml.tensorflow.sentencepiece.SentencePieceProcessor;
 import java.io.IOException;
-import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -47,8 +44,7 @@ public final class SentencePieceTokenizer implements SentencePiece {
   private static final int MAX_REMEMBERED_CHARS = 32;
   private static final Map<String, SentencePieceTokenizer> LOADED = new ConcurrentHashMap<>();
 
-  private final transient byte[] bytes;
-  private final transient String sha256;
+  private final transient ModelFile file;
   private final transient SentencePieceModel model;
   private final transient PieceAlphabet alphabet;
   private final transient SentencePieceProcessor processor;
@@ -63,14 +59,6 @@ public final class SentencePieceTokenizer implements SentencePiece {
 
   private record Encoded(char[] run, int[] ids) {}
 
-  private record Serialized(byte[] model, String location) implements Serializable {
-    private Object readResolve() {
-      return of(model, location);
-    }
-  }
-
-  private final transient String location;
-
   /**
    * The tokenizer of a model file's bytes.
    *
@@ -80,9 +68,8 @@ public final class SentencePieceTokenizer implements SentencePiece {
    *     spaces)
    */
   public static SentencePieceTokenizer of(byte[] model, String location) {
-    return LOADED.computeIfAbsent(
-        HexFormat.of().formatHex(Json.sha256().digest(model)),
-        sha256 -> new SentencePieceTokenizer(model.clone(), location, sha256));
+    ModelFile file = ModelFile.of(model, location);
+    return LOADED.computeIfAbsent(file.sha256(), sha256 -> new SentencePieceTokenizer(file));
   }
 
   /** The tokenizer of a local {@code tokenizer.model}. */
@@ -90,11 +77,9 @@ public final class SentencePieceTokenizer implements SentencePiece {
     return of(Files.readAllBytes(file), file.toString());
   }
 
-  private SentencePieceTokenizer(byte[] bytes, String location, String sha256) {
-    this.bytes = bytes;
-    this.location = location;
-    this.sha256 = sha256;
-    this.model = SentencePieceModel.parse(bytes, location);
+  private SentencePieceTokenizer(ModelFile file) {
+    this.file = file;
+    this.model = SentencePieceModel.parse(file.bytes(), file.location());
     requireSupported();
     Set<String> texts =
         model.pieces().stream().filter(Piece::isText).map(Piece::text).collect(Collectors.toSet());
@@ -110,7 +95,7 @@ public final class SentencePieceTokenizer implements SentencePiece {
       processor.loadFromSerializedProto(nativeModel().toBytes());
     } catch (SentencePieceException e) {
       throw new IllegalArgumentException(
-          location + ": the native SentencePiece refuses it: " + e.getMessage(), e);
+          file.location() + ": the native SentencePiece refuses it: " + e.getMessage(), e);
     }
   }
 
@@ -203,33 +188,8 @@ public final class SentencePieceTokenizer implements SentencePiece {
   }
 
   @Override
-  public int vocabSize() {
-    return model.pieces().size();
-  }
-
-  @Override
-  public int bosId() {
-    return model.controlId(model.trainer().specials().bosPiece());
-  }
-
-  @Override
-  public int eosId() {
-    return model.controlId(model.trainer().specials().eosPiece());
-  }
-
-  @Override
   public int unkId() {
     return processor.unkId();
-  }
-
-  @Override
-  public String piece(int id) {
-    return model.pieces().get(Ids.requireInVocabulary(id, vocabSize())).text();
-  }
-
-  @Override
-  public String sha256() {
-    return sha256;
   }
 
   @Override
@@ -238,12 +198,12 @@ public final class SentencePieceTokenizer implements SentencePiece {
   }
 
   @Override
-  public byte[] toBytes() {
-    return bytes.clone();
+  public ModelFile file() {
+    return file;
   }
 
   private Object writeReplace() {
-    return new Serialized(bytes, location);
+    return new Serialized(Encoder.SPARK_NLP, file.bytes(), file.location());
   }
 
   private int[] byteIds() {
@@ -304,7 +264,7 @@ public final class SentencePieceTokenizer implements SentencePiece {
 
   private IllegalArgumentException refused(String reason) {
     return new IllegalArgumentException(
-        location
+        file.location()
             + ": this tokenizer is not usable here: "
             + reason
             + "; give one that train-tokenizer made, or a Llama-2 style tokenizer.model");

@@ -9,6 +9,7 @@ import caravan.pipeline.shard.TokenType;
 import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;
+import org.apache.hadoop.fs.FSError;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.Function2;
@@ -46,13 +47,39 @@ final class ShardPartitionWriter
   public Iterator<String> call(Integer number, Iterator<EncodedDocument> documents)
       throws IOException {
     ShardSlices.ShardRange shard = slices.value().shards().get(number);
-    try (ShardWriter writer = writer(shard.split(), shard.index())) {
+    try (ShardWriter writer = writing(() -> writer(shard.split(), shard.index()))) {
       while (documents.hasNext()) {
         EncodedDocument d = documents.next();
-        writer.append(d.id(), d.source(), d.block().array(), d.tokensFrom(), d.tokenBytes());
+        writing(() -> append(d, writer));
       }
-      return List.of(Json.MAPPER.writeValueAsString(writer.commit())).iterator();
+      return List.of(Json.MAPPER.writeValueAsString(writing(writer::commit))).iterator();
     }
+  }
+
+  private static EncodedDocument append(EncodedDocument d, ShardWriter writer) throws IOException {
+    writer.append(d.id(), d.source(), d.block().array(), d.tokensFrom(), d.tokenBytes());
+    return d;
+  }
+
+  private interface Writing<T> {
+    T call() throws IOException;
+  }
+
+  private <T> T writing(Writing<T> work) {
+    try {
+      return work.call();
+    } catch (IOException e) {
+      throw unwritable(e);
+    } catch (FSError e) {
+      throw unwritable(e.getCause());
+    }
+  }
+
+  /** Hadoop reports what the local disk refuses as an error of its own, a full one among it. */
+  private IllegalStateException unwritable(Throwable cause) {
+    return new IllegalStateException(
+        directory + ": cannot write shards there; nothing passes for whole, run tokenize again",
+        cause);
   }
 
   private ShardWriter writer(String split, int shard) throws IOException {

@@ -92,20 +92,14 @@ public final class TokenizeStage {
   /** The manifest of whole shards made from the same inputs by the same configuration. */
   public Optional<Manifest> upToDate(SplitInputs inputs, String output) {
     Path directory = storage.qualify(new Path(output));
-    Optional<Manifest> same =
-        Manifest.find(conf, directory)
-            .filter(m -> m.kind().equals(Manifest.TOKENS))
-            .filter(m -> m.configHash().equals(configHash()))
-            .filter(m -> m.inputs().equals(inputs.fingerprints()));
-    if (same.isEmpty()) return same;
-    try {
-      same.get().checkFiles(conf, directory);
-    } catch (IllegalArgumentException e) {
-      log.warn("tokenize: {} is damaged and written again: {}", directory, e.getMessage());
-      return Optional.empty();
-    }
-    log.info("tokenize: {} is up to date: same input, same configuration", directory);
-    return same;
+    return FinishedOutput.find(
+        conf,
+        directory,
+        "tokenize",
+        Manifest.TOKENS,
+        configHash(),
+        inputs.fingerprints(),
+        manifest -> manifest.checkFiles(conf, directory));
   }
 
   /** Writes the shards and commits them. */

@@ -32,6 +32,8 @@ public record TokenizerConfig(
     List<String> userDefinedSymbols,
     long maxSegmentCharacters)
     implements Serializable {
+  private static final String SECTION = "train-tokenizer";
+
   /** Special pieces and bytes. */
   static final int FIXED_PIECES = 3 + 256;
 
@@ -47,25 +49,11 @@ public record TokenizerConfig(
     controlSymbols = List.copyOf(controlSymbols);
     userDefinedSymbols = List.copyOf(userDefinedSymbols);
     require(
-        vocabSize > FIXED_PIECES && vocabSize <= 1_000_000,
+        vocabSize > FIXED_PIECES && vocabSize <= LearningLimits.MAX_VOCABULARY,
         "vocab-size",
         vocabSize,
         "260 to 1000000");
-    require(
-        characterCoverage >= 0.98 && characterCoverage <= 1,
-        "character-coverage",
-        characterCoverage,
-        "0.98 to 1");
-    require(
-        maxPieceLength >= 1 && maxPieceLength <= 512,
-        "max-piece-length",
-        maxPieceLength,
-        "1 to 512");
-    require(
-        maxSegmentCharacters >= 1000,
-        "max-segment-characters",
-        maxSegmentCharacters,
-        "at least 1000");
+    LearningLimits.check(SECTION, characterCoverage, maxPieceLength, maxSegmentCharacters);
     requireSymbols("control-symbols", controlSymbols);
     requireSymbols("user-defined-symbols", userDefinedSymbols);
     for (String symbol : controlSymbols) {
@@ -107,9 +95,6 @@ public record TokenizerConfig(
   }
 
   private static void require(boolean holds, String key, Object got, String wanted) {
-    if (!holds) {
-      throw new IllegalArgumentException(
-          "train-tokenizer." + key + ": got " + got + ", wanted " + wanted);
-    }
+    LearningLimits.require(holds, SECTION + "." + key, got, wanted);
   }
 }

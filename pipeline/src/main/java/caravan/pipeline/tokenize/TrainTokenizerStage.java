@@ -14,8 +14,6 @@ import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Documents to a vocabulary: {@code tokenizer.model} (SentencePiece), {@code tokenizer.vocab} (a
@@ -28,8 +26,6 @@ public final class TrainTokenizerStage {
 
   static final String VOCAB_FILE = "tokenizer.vocab";
   public static final String CONFIG_FILE = "tokenizer_config.json";
-
-  private static final Logger log = LoggerFactory.getLogger(TrainTokenizerStage.class);
 
   /**
    * @param upToDate whether the vocabulary was there already and nothing was done
@@ -74,20 +70,14 @@ public final class TrainTokenizerStage {
   /** The manifest of a whole vocabulary made from the same inputs by the same configuration. */
   public Optional<Manifest> upToDate(Inputs inputs, String output) {
     Path directory = storage.qualify(new Path(output));
-    Optional<Manifest> same =
-        Manifest.find(conf, directory)
-            .filter(m -> m.kind().equals(Manifest.TOKENIZER))
-            .filter(m -> m.configHash().equals(configHash()))
-            .filter(m -> m.inputs().equals(inputs.fingerprints()));
-    if (same.isEmpty()) return same;
-    try {
-      same.get().checkHashes(conf, directory);
-    } catch (IllegalArgumentException e) {
-      log.warn("train-tokenizer: {} is damaged and made again: {}", directory, e.getMessage());
-      return Optional.empty();
-    }
-    log.info("train-tokenizer: {} is up to date: same input, same configuration", directory);
-    return same;
+    return FinishedOutput.find(
+        conf,
+        directory,
+        "train-tokenizer",
+        Manifest.TOKENIZER,
+        configHash(),
+        inputs.fingerprints(),
+        manifest -> manifest.checkHashes(conf, directory));
   }
 
   /** Learns the vocabulary, writes it and commits it. */
