@@ -224,15 +224,18 @@ class SplitsSparkTest {
     JavaRDD<DocumentIterator> read =
         readers(
             document("1", "web", "en", "a a"),
-            Documents.unreadable(
-                "2", "web", "p", "{", Documents.BROKEN_RECORD, "no closing brace"));
+            Documents.unreadable("2", "web", "p", "{", Documents.BROKEN_RECORD, "no closing brace"),
+            Documents.unreadable("3", "web", "a", "#", Documents.REDIRECT, "to another page"));
     Manifest manifest = write("out", config(0, 0), SplitInputs.of(inputs, read, 0.5));
     assertThat(texts("out", "train")).containsExactly("a a");
-    assertThat(manifest.counts()).containsEntry("unreadable", 1L).containsEntry("documents", 1L);
-    assertThatThrownBy(() -> write("no", config(0, 0), SplitInputs.of(inputs, read, 0.4)))
+    assertThat(manifest.counts())
+        .containsEntry("unreadable", 1L)
+        .containsEntry("putAside", 1L)
+        .containsEntry("documents", 1L);
+    assertThatThrownBy(() -> write("no", config(0, 0), SplitInputs.of(inputs, read, 0.3)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(
-            "1 of 2 records are unreadable, wanted at most 0.4 of them; for example p: no closing"
+            "1 of 3 records are unreadable, wanted at most 0.3 of them; for example p: no closing"
                 + " brace. Check read.format and the field names, or raise"
                 + " read.max-broken-fraction");
   }
