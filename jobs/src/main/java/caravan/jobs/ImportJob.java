@@ -2,6 +2,7 @@ package caravan.jobs;
 
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.Checkpoints;
+import caravan.model.checkpoint.FiniteWeights;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
 import caravan.pipeline.tokenize.Tokenizer;
 import java.util.HashMap;
@@ -13,7 +14,9 @@ import picocli.CommandLine.Command;
 /** Brings another program's model in: checked, and written as our checkpoints are. */
 @Command(
     name = "import",
-    description = "Hugging Face directory, GGUF file (.gguf) or llama2.c model (.bin) → checkpoint")
+    description =
+        "Hugging Face directory, GGUF file (.gguf), PyTorch file (.pt, .pth, .bin) or llama2.c"
+            + " model (.bin) → checkpoint")
 final class ImportJob extends Job<ImportJob.Config> {
   /**
    * @param tokenizer a tokenizer.model for a model that brings none, or one that extends the
@@ -38,6 +41,12 @@ final class ImportJob extends Job<ImportJob.Config> {
 
   private static Checkpoint read(Config config, Configuration hadoop) {
     Checkpoint model = ModelFiles.open(config.input(), hadoop);
+    try {
+      FiniteWeights.require(config.input(), model);
+    } catch (RuntimeException e) {
+      model.close();
+      throw e;
+    }
     return config.tokenizer().map(file -> withTokenizer(model, file, config, hadoop)).orElse(model);
   }
 

@@ -4,21 +4,28 @@ import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.model.checkpoint.Gguf;
 import caravan.model.checkpoint.Llama2c;
+import caravan.model.checkpoint.TorchModel;
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 
 /** Opens a model in any format that is read, with the tokenizer files it brings. */
 final class ModelFiles {
   static final String GGUF = ".gguf";
   static final String LLAMA2C = ".bin";
+  private static final List<String> TORCH = List.of(".pt", ".pth");
 
   private ModelFiles() {}
 
   /**
-   * @param path a GGUF file (.gguf), a llama2.c model (.bin), or whatever {@link Checkpoints#open}
-   *     takes
+   * @param path a GGUF file (.gguf), a llama2.c model (.bin), a file of torch.save (.pt, .pth,
+   *     .bin), or whatever {@link Checkpoints#open} takes
    * @throws IllegalArgumentException when there is no such model, or it is damaged or not a Llama
    */
   static Checkpoint open(String path, Configuration hadoop) {
+    if (TORCH.stream().anyMatch(path::endsWith)
+        || path.endsWith(LLAMA2C) && TorchModel.isAt(path, hadoop)) {
+      return TorchModel.read(path, hadoop);
+    }
     if (path.endsWith(LLAMA2C)) {
       return Llama2c.read(path, hadoop);
     }

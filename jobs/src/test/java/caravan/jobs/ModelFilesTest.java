@@ -160,4 +160,32 @@ class ModelFilesTest {
     assertThat(said.err()).contains("truncated; copy or download it again").doesNotContain("\tat ");
     assertThat(folder.resolve("o")).doesNotExist();
   }
+
+  /** What the real torch saved; the same weights lie beside it as safetensors. */
+  @Test
+  void filesOfTorchBecomeTheCheckpointThatTheirSafetensorsDo() throws IOException {
+    Path golden = Path.of(System.getProperty("caravan.root"), "model/src/test/resources/golden");
+    Map<String, String> twins =
+        Map.of(
+            "torch/ckpt.pt", "tied",
+            "torch/single", "grouped-untied",
+            "torch/single/pytorch_model.bin", "grouped-untied",
+            "torch/sharded", "multi-query-bfloat16");
+    for (Map.Entry<String, String> twin : twins.entrySet()) {
+      String output = folder.resolve(twin.getKey().replace('/', '-')).toString();
+      Said said =
+          CommandLine.run("import", "input=" + golden.resolve(twin.getKey()), "output=" + output);
+      assertThat(said.status()).as(said.err()).isZero();
+      try (Checkpoint after = ModelFiles.open(output, HADOOP);
+          Checkpoint wanted = ModelFiles.open(golden.resolve(twin.getValue()).toString(), HADOOP)) {
+        assertThat(after.config()).isEqualTo(wanted.config());
+        assertThat(floats(after)).isEqualTo(floats(wanted));
+      }
+    }
+    Path legacy = golden.resolve("torch/legacy.pt");
+    Said said = CommandLine.run("import", "input=" + legacy, "output=" + folder.resolve("none"));
+    assertThat(said.status()).isEqualTo(2);
+    assertThat(said.err()).contains("written by PyTorch before 1.6").doesNotContain("\tat ");
+    assertThat(folder.resolve("none")).doesNotExist();
+  }
 }

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
@@ -255,8 +256,17 @@ final class CheckpointFolder {
     }
   }
 
+  /** A foreign directory's model, its weights from one file of several possible ones. */
+  Checkpoint read(String weights) {
+    return read(Part.MODEL, config -> HuggingFaceWeights.read(directory, List.of(weights), config));
+  }
+
   /** Reads without comparing checksums. */
   Checkpoint read(Part part) {
+    return read(part, config -> HuggingFaceWeights.read(directory, config));
+  }
+
+  private Checkpoint read(Part part, Function<LlamaConfig, FloatPointer> weights) {
     String where = directory.path(CONFIG);
     byte[] file = directory.bytes(CONFIG);
     LlamaConfig config = HuggingFaceConfig.config(file, where);
@@ -265,7 +275,7 @@ final class CheckpointFolder {
     Map<String, byte[]> tokenizerFiles = tokenizerFiles();
     var owned = new ArrayList<FloatPointer>();
     try {
-      owned.add(HuggingFaceWeights.read(directory, config));
+      owned.add(weights.apply(config));
       Optional<OptimizerState> moments = Optional.empty();
       Optional<FloatPointer> outer = Optional.empty();
       if (part == Part.TRAINING && directory.exists(OPTIMIZER)) {

@@ -35,7 +35,8 @@ public final class HuggingFaceWeights {
   }
 
   static final String FILE = "model.safetensors";
-  private static final String INDEX = "model.safetensors.index.json";
+  static final String TORCH_FILE = "pytorch_model.bin";
+  private static final String INDEX = ".index.json";
   private static final String HEAD = "lm_head.weight";
   private static final String EMBEDDING = "model.embed_tokens.weight";
 
@@ -94,12 +95,20 @@ public final class HuggingFaceWeights {
     SafeTensors.write(out, Map.of("format", "pt"), sources);
   }
 
-  /** Reads {@code model.safetensors}, or the files that its index names. */
+  /**
+   * Reads {@code model.safetensors} or the files that its index names, else {@code
+   * pytorch_model.bin} or its index's.
+   */
   static FloatPointer read(Directory directory, LlamaConfig config) {
+    return read(directory, fileNames(directory), config);
+  }
+
+  /** Reads the files named. */
+  static FloatPointer read(Directory directory, List<String> names, LlamaConfig config) {
     ParameterLayout layout = new ParameterLayout(config);
     FloatPointer parameters = new AlignedFloats(layout.length());
     try {
-      read(directory, layout, parameters);
+      read(directory, names, layout, parameters);
       return parameters;
     } catch (RuntimeException e) {
       parameters.close();
@@ -109,28 +118,36 @@ public final class HuggingFaceWeights {
 
   /** Reads into memory that is there. */
   static void read(Directory directory, ParameterLayout layout, FloatPointer parameters) {
-    List<SafeTensors> files = new ArrayList<>();
+    read(directory, fileNames(directory), layout, parameters);
+  }
+
+  private static void read(
+      Directory directory, List<String> names, ParameterLayout layout, FloatPointer parameters) {
+    List<TensorFile> files = new ArrayList<>();
     try {
-      for (String name : fileNames(directory)) {
-        files.add(SafeTensors.open(directory, name));
+      for (String name : names) {
+        files.add(
+            name.endsWith(".safetensors")
+                ? SafeTensors.open(directory, name)
+                : TorchFile.openStateDict(directory, name));
       }
       read(files, layout, parameters);
     } finally {
-      files.forEach(SafeTensors::close);
+      files.forEach(TensorFile::close);
     }
   }
 
   private static void read(
-      List<SafeTensors> files, ParameterLayout layout, FloatPointer parameters) {
-    Map<String, SafeTensors> owners = new LinkedHashMap<>();
-    for (SafeTensors file : files) {
-      file.entries().keySet().forEach(name -> owners.put(name, file));
+      List<TensorFile> files, ParameterLayout layout, FloatPointer parameters) {
+    Map<String, TensorFile> owners = new LinkedHashMap<>();
+    for (TensorFile file : files) {
+      file.shapes().keySet().forEach(name -> owners.put(name, file));
     }
     String where = files.get(0).path();
     List<Slice> slices = slices(layout);
     refuseUnexpected(where, slices, owners, layout);
     for (Slice slice : slices) {
-      SafeTensors file = owners.get(slice.name());
+      TensorFile file = owners.get(slice.name());
       if (file == null) {
         throw new IllegalArgumentException(
             where
@@ -141,19 +158,19 @@ public final class HuggingFaceWeights {
                 + "; the file is another architecture's, or config.json promises more layers"
                 + " than it holds");
       }
-      SafeTensors.Entry entry = file.entries().get(slice.name());
-      if (!entry.shape().equals(slice.shape())) {
+      List<Long> shape = file.shapes().get(slice.name());
+      if (!shape.equals(slice.shape())) {
         throw new IllegalArgumentException(
             file.path()
                 + ": tensor "
                 + slice.name()
                 + " has shape "
-                + entry.shape()
+                + shape
                 + ", wanted "
                 + slice.shape()
                 + " by config.json");
       }
-      file.read(entry, parameters, slice.offset());
+      file.read(slice.name(), parameters, slice.offset());
     }
     if (layout.config().tiedEmbeddings() && owners.containsKey(HEAD)) {
       requireTwin(owners.get(HEAD), layout.embedding(), parameters);
@@ -162,12 +179,12 @@ public final class HuggingFaceWeights {
 
   /** A tied model's file may repeat the embedding as its head, but not contradict it. */
   private static void requireTwin(
-      SafeTensors file, ParameterLayout.Tensor embedding, FloatPointer parameters) {
-    SafeTensors.Entry entry = file.entries().get(HEAD);
-    boolean equal = entry.length() == embedding.length();
+      TensorFile file, ParameterLayout.Tensor embedding, FloatPointer parameters) {
+    List<Long> wanted = List.of((long) embedding.rows(), (long) embedding.cols());
+    boolean equal = file.shapes().get(HEAD).equals(wanted);
     if (equal) {
-      try (FloatPointer head = new FloatPointer(entry.length())) {
-        file.read(entry, head, 0);
+      try (FloatPointer head = new FloatPointer(embedding.length())) {
+        file.read(HEAD, head, 0);
         equal = Floats.equal(head, 0, parameters, embedding.offset(), embedding.length());
       }
     }
@@ -187,7 +204,7 @@ public final class HuggingFaceWeights {
    * again: neither is a parameter of ours.
    */
   private static void refuseUnexpected(
-      String where, List<Slice> slices, Map<String, SafeTensors> owners, ParameterLayout layout) {
+      String where, List<Slice> slices, Map<String, TensorFile> owners, ParameterLayout layout) {
     var unexpected = new TreeSet<>(owners.keySet());
     slices.forEach(slice -> unexpected.remove(slice.name()));
     unexpected.removeIf(name -> name.endsWith("rotary_emb.inv_freq"));
@@ -203,7 +220,7 @@ public final class HuggingFaceWeights {
               + " unexpected tensors, the first is "
               + first
               + " of shape "
-              + owners.get(first).entries().get(first).shape()
+              + owners.get(first).shapes().get(first)
               + "; wanted only the Llama tensors of config.json ("
               + layout.config().layerCount()
               + " layers, tie_word_embeddings "
@@ -213,26 +230,32 @@ public final class HuggingFaceWeights {
   }
 
   private static List<String> fileNames(Directory directory) {
-    if (directory.exists(FILE)) {
-      return List.of(FILE);
+    for (String file : List.of(FILE, TORCH_FILE)) {
+      if (directory.exists(file)) {
+        return List.of(file);
+      }
+      if (directory.exists(file + INDEX)) {
+        return indexed(directory, file + INDEX);
+      }
     }
-    if (!directory.exists(INDEX)) {
-      throw new IllegalArgumentException(
-          directory.path()
-              + ": no model.safetensors and no model.safetensors.index.json in it; wanted a Hugging"
-              + " Face model directory");
-    }
+    throw new IllegalArgumentException(
+        directory.path()
+            + ": no model.safetensors and no pytorch_model.bin in it, nor an index.json of several"
+            + " such files; wanted a Hugging Face model directory");
+  }
+
+  private static List<String> indexed(Directory directory, String index) {
     try {
-      JsonNode index = new ObjectMapper().readTree(directory.bytes(INDEX));
+      JsonNode json = new ObjectMapper().readTree(directory.bytes(index));
       var names = new TreeSet<String>();
-      index.path("weight_map").forEach(file -> names.add(file.asText()));
+      json.path("weight_map").forEach(file -> names.add(file.asText()));
       if (names.isEmpty()) {
-        throw new IllegalArgumentException(directory.path(INDEX) + ": weight_map names no file");
+        throw new IllegalArgumentException(directory.path(index) + ": weight_map names no file");
       }
       return List.copyOf(names);
     } catch (IOException e) {
       throw new IllegalArgumentException(
-          directory.path(INDEX) + " is not JSON: " + e.getMessage(), e);
+          directory.path(index) + " is not JSON: " + e.getMessage(), e);
     }
   }
 }

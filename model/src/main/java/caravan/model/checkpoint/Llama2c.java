@@ -37,7 +37,7 @@ public final class Llama2c {
   /** The format does not carry these two: llama2.c has them as constants. */
   static final double ROPE_THETA = 10000;
 
-  private static final double NORM_EPS = 1e-5;
+  static final double NORM_EPS = 1e-5;
 
   /** BOS and EOS of llama2.c's tokenizers. */
   public static final SpecialTokens SPECIAL_TOKENS = SpecialTokens.of(1, 2);

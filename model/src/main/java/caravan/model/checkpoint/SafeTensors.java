@@ -26,7 +26,7 @@ import org.bytedeco.javacpp.FloatPointer;
  * BF16 as float; writes F32 in the order given, so that tensors that are neighbours in memory are
  * neighbours in the file.
  */
-public final class SafeTensors implements AutoCloseable {
+public final class SafeTensors implements TensorFile {
 
   /**
    * A tensor of the file.
@@ -206,8 +206,21 @@ public final class SafeTensors implements AutoCloseable {
     return Collections.unmodifiableMap(metadata);
   }
 
+  @Override
   public String path() {
     return path;
+  }
+
+  @Override
+  public Map<String, List<Long>> shapes() {
+    Map<String, List<Long>> shapes = new LinkedHashMap<>();
+    entries.forEach((name, entry) -> shapes.put(name, entry.shape()));
+    return shapes;
+  }
+
+  @Override
+  public void read(String name, FloatPointer target, long offset) {
+    read(entries.get(name), target, offset);
   }
 
   /**

@@ -74,7 +74,7 @@ class CheckpointsTest {
         HuggingFaceConfig.configJson(CONFIG, SpecialTokens.of(1, 2)));
     assertThatThrownBy(() -> Checkpoints.open(folder.toString(), hadoop))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("no model.safetensors and no model.safetensors.index.json in it");
+        .hasMessageContaining("no model.safetensors and no pytorch_model.bin in it");
   }
 
   @Test
