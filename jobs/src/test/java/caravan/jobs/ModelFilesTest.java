@@ -172,7 +172,7 @@ class ModelFilesTest {
             "torch/single/pytorch_model.bin", "grouped-untied",
             "torch/sharded", "multi-query-bfloat16");
     for (Map.Entry<String, String> twin : twins.entrySet()) {
-      String output = folder.resolve(twin.getKey().replace('/', '-')).toString();
+      String output = folder.resolve("from-" + twin.getKey().replaceAll("[/.]", "-")).toString();
       Said said =
           CommandLine.run("import", "input=" + golden.resolve(twin.getKey()), "output=" + output);
       assertThat(said.status()).as(said.err()).isZero();

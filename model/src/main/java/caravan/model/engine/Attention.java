@@ -36,6 +36,11 @@ final class Attention implements AutoCloseable {
     int index(int row) {
       return at + row * stride;
     }
+
+    /** The rows from {@code row} on. */
+    Matrix from(int row) {
+      return new Matrix(buffer, index(row), stride);
+    }
   }
 
   private final Gemm gemm;

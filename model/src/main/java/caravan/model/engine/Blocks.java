@@ -108,21 +108,34 @@ final class Blocks {
         int sequence = task / config.kvHeadCount();
         int kvHead = task % config.kvHeadCount();
         for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
-          worker
-              .attention()
-              .forward(
-                  query(b.qkv(), batch, sequence, head),
-                  key(b.qkv(), batch, sequence, kvHead),
-                  value(b.qkv(), batch, sequence, kvHead),
-                  attended(b.attended(), batch, sequence, head),
-                  batch.seq(),
-                  0,
-                  b.logSums(),
-                  (sequence * config.headCount() + head) * batch.seq());
+          headForward(worker, a, batch, layer, sequence, head);
         }
       }
     }
     worker.phases.end(Phase.ATTEND);
+  }
+
+  /** Each document of a row is a sequence of its own. */
+  private void headForward(
+      Worker worker, Activations a, TokenBatch batch, int layer, int sequence, int head) {
+    Activations.Block b = a.block(layer);
+    int kvHead = head / (config.headCount() / config.kvHeadCount());
+    int[] starts = batch.documents(sequence);
+    for (int d = 0; d < starts.length; d++) {
+      int first = starts[d];
+      int end = d + 1 < starts.length ? starts[d + 1] : batch.seq();
+      worker
+          .attention()
+          .forward(
+              query(b.qkv(), batch, sequence, head).from(first),
+              key(b.qkv(), batch, sequence, kvHead).from(first),
+              value(b.qkv(), batch, sequence, kvHead).from(first),
+              attended(b.attended(), batch, sequence, head).from(first),
+              end - first,
+              0,
+              b.logSums(),
+              (sequence * config.headCount() + head) * batch.seq() + first);
+    }
   }
 
   /** Attention's output projection, added to the stream, and the feed-forward half's gates. */
@@ -343,21 +356,26 @@ final class Blocks {
     Activations.Block b = a.block(layer);
     int group = config.headCount() / config.kvHeadCount();
     int kvHead = head / group;
-    worker
-        .attention()
-        .backward(
-            query(b.qkv(), batch, sequence, head),
-            key(b.qkv(), batch, sequence, kvHead),
-            value(b.qkv(), batch, sequence, kvHead),
-            attended(b.attended(), batch, sequence, head),
-            attended(a.dAttended, batch, sequence, head),
-            b.logSums(),
-            (sequence * config.headCount() + head) * batch.seq(),
-            batch.seq(),
-            head % group != 0,
-            query(a.dQkv, batch, sequence, head),
-            key(a.dQkv, batch, sequence, kvHead),
-            value(a.dQkv, batch, sequence, kvHead));
+    int[] starts = batch.documents(sequence);
+    for (int d = 0; d < starts.length; d++) {
+      int first = starts[d];
+      int end = d + 1 < starts.length ? starts[d + 1] : batch.seq();
+      worker
+          .attention()
+          .backward(
+              query(b.qkv(), batch, sequence, head).from(first),
+              key(b.qkv(), batch, sequence, kvHead).from(first),
+              value(b.qkv(), batch, sequence, kvHead).from(first),
+              attended(b.attended(), batch, sequence, head).from(first),
+              attended(a.dAttended, batch, sequence, head).from(first),
+              b.logSums(),
+              (sequence * config.headCount() + head) * batch.seq() + first,
+              end - first,
+              head % group != 0,
+              query(a.dQkv, batch, sequence, head).from(first),
+              key(a.dQkv, batch, sequence, kvHead).from(first),
+              value(a.dQkv, batch, sequence, kvHead).from(first));
+    }
   }
 
   private void turnBack(Matrix head, int rows) {

@@ -30,8 +30,8 @@ final class Nd4jBlock {
 
   private final INDArray sin;
 
-  /** [seq, seq] 0 where a query may look, −∞ above the diagonal. */
-  private final INDArray mask;
+  /** [seq, seq] per row of the batch: 0 where a query may look, −∞ elsewhere. */
+  private final INDArray[] masks;
 
   /** [tokens, hidden] what dropout multiplies the two halves' contributions by, or 1. */
   private INDArray attentionKept;
@@ -46,8 +46,16 @@ final class Nd4jBlock {
   private INDArray gateUp;
   private INDArray activated;
 
+  /**
+   * @param starts as in {@link TokenBatch}
+   */
   Nd4jBlock(
-      LlamaConfig config, ParameterLayout.Block layout, INDArray parameters, int batch, int seq) {
+      LlamaConfig config,
+      ParameterLayout.Block layout,
+      INDArray parameters,
+      int batch,
+      int seq,
+      int[] starts) {
     this.config = config;
     this.layout = layout;
     this.batch = batch;
@@ -68,13 +76,17 @@ final class Nd4jBlock {
     INDArray exact = Nd4j.createFromArray(angles);
     cos = Transforms.cos(exact).castTo(parameters.dataType());
     sin = Transforms.sin(exact).castTo(parameters.dataType());
-    double[][] hidden = new double[seq][seq];
-    for (int i = 0; i < seq; i++) {
-      for (int j = i + 1; j < seq; j++) {
-        hidden[i][j] = Double.NEGATIVE_INFINITY;
+    masks = new INDArray[batch];
+    for (int row = 0; row < batch; row++) {
+      double[][] hidden = new double[seq][seq];
+      for (int i = 0; i < seq; i++) {
+        int start = starts.length == 0 ? 0 : starts[row * seq + i];
+        for (int j = 0; j < seq; j++) {
+          hidden[i][j] = j < start || j > i ? Double.NEGATIVE_INFINITY : 0;
+        }
       }
+      masks[row] = Nd4j.createFromArray(hidden).castTo(parameters.dataType());
     }
-    mask = Nd4j.createFromArray(hidden).castTo(parameters.dataType());
     INDArray all = Nd4j.scalar(parameters.dataType(), 1);
     keep(all, all);
   }
@@ -100,7 +112,7 @@ final class Nd4jBlock {
       int query = i % config.headCount();
       INDArray scores =
           slice(qkv, sequence, query).mmul(slice(qkv, sequence, key(query)).transpose());
-      probabilities[i] = softmax(scores.muli(scale()).addi(mask));
+      probabilities[i] = softmax(scores.muli(scale()).addi(masks[sequence]));
       slice(attended, sequence, query)
           .assign(probabilities[i].mmul(slice(qkv, sequence, value(query))));
     }

@@ -63,7 +63,7 @@ public final class Nd4jEngine implements LlamaEngine {
     if (batch.targetCount() == 0) {
       return TrainingPass.Loss.ZERO;
     }
-    Nd4jBlock[] blocks = blocks(parameters, batch.batch(), batch.seq());
+    Nd4jBlock[] blocks = blocks(parameters, batch);
     Dropping dropping = Dropping.of(pass, batch);
     INDArray kept = kept(batch, dropping::embeddingFactor);
     for (int layer = 0; layer < blocks.length; layer++) {
@@ -141,16 +141,22 @@ public final class Nd4jEngine implements LlamaEngine {
 
   /** Logits [batch · seq, vocab] of every position. */
   public INDArray logits(INDArray parameters, int[] ids, int batch, int seq) {
+    return logits(parameters, new TokenBatch(ids, ids, batch, seq));
+  }
+
+  private INDArray logits(INDArray parameters, TokenBatch batch) {
     INDArray all = Nd4j.scalar(type, 1);
-    INDArray x = forward(parameters, ids, all, blocks(parameters, batch, seq));
+    INDArray x = forward(parameters, batch.ids(), all, blocks(parameters, batch));
     Nd4jNorm norm = new Nd4jNorm(tensor(parameters, layout.finalNorm()), config.normEps());
     return norm.forward(x).mmul(tensor(parameters, layout.head()).transpose());
   }
 
-  private Nd4jBlock[] blocks(INDArray parameters, int batch, int seq) {
+  private Nd4jBlock[] blocks(INDArray parameters, TokenBatch batch) {
     Nd4jBlock[] blocks = new Nd4jBlock[config.layerCount()];
     for (int layer = 0; layer < blocks.length; layer++) {
-      blocks[layer] = new Nd4jBlock(config, layout.block(layer), parameters, batch, seq);
+      blocks[layer] =
+          new Nd4jBlock(
+              config, layout.block(layer), parameters, batch.batch(), batch.seq(), batch.starts());
     }
     return blocks;
   }
@@ -206,7 +212,7 @@ public final class Nd4jEngine implements LlamaEngine {
     TokenScores scores =
         new TokenScores(new float[batch.ids().length], new boolean[batch.ids().length]);
     try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-      INDArray logits = logits(read(parameters), batch.ids(), batch.batch(), batch.seq());
+      INDArray logits = logits(read(parameters), batch);
       INDArray logProbabilities = logSoftmax(logits);
       INDArray highest = logProbabilities.max(1);
       for (int row = 0; row < batch.targets().length; row++) {

@@ -92,39 +92,64 @@ final class AttentionKernels {
     return (heads + 2 * kvHeads) * headDim;
   }
 
-  void forward(long out, long logSums, long qkv, int batch, int seq) {
-    run(out, logSums, qkv, keys(qkv), values(qkv), batch, seq, seq, width());
+  /**
+   * @param documents int [batch × seq] the first position each row sees, or 0
+   */
+  void forward(long out, long logSums, long qkv, int batch, int seq, long documents) {
+    run(out, logSums, qkv, keys(qkv), values(qkv), batch, seq, seq, width(), documents);
   }
 
   /** Rows of a prompt over the cache [keys, 2 · kvHeads · headDim], which holds their keys too. */
   void prompt(long out, long logSums, long qkv, long cache, int rows, int keys) {
     long values = cache + (long) kvHeads * headDim * realBytes;
-    run(out, logSums, qkv, cache, values, 1, rows, keys, 2 * kvHeads * headDim);
+    run(out, logSums, qkv, cache, values, 1, rows, keys, 2 * kvHeads * headDim, 0);
   }
 
   private void run(
-      long out, long logSums, long q, long k, long v, int batch, int seq, int keys, int kvStride) {
+      long out,
+      long logSums,
+      long q,
+      long k,
+      long v,
+      int batch,
+      int seq,
+      int keys,
+      int kvStride,
+      long documents) {
     launch.of("attention_" + tile.suffix()).put(out).put(logSums).put(q).put(k).put(v);
     launch.put(seq).put(keys).put(heads).put(kvHeads).put(headDim);
-    launch.put(width()).put(kvStride).put(0L);
+    launch.put(width()).put(kvStride).put(documents);
     launch.run(heads, batch, blocks(seq, tile.rows()), tile.threads(), tile.shared());
   }
 
-  /** Writes all of dQkv, before queries and keys are turned back. */
+  /**
+   * Writes all of dQkv, before queries and keys are turned back.
+   *
+   * @param documents as in {@link #forward}
+   */
   void backward(
-      long dQkv, long dOut, long out, long qkv, long logSums, long delta, int batch, int seq) {
+      long dQkv,
+      long dOut,
+      long out,
+      long qkv,
+      long logSums,
+      long delta,
+      int batch,
+      int seq,
+      long documents) {
     launch.of("attention_delta").put(delta).put(dOut).put(out).put(seq).put(heads).put(headDim);
     launch.run(heads, batch, blocks(seq, DELTA_ROWS), THREADS, 0);
     arguments("attention_backward_kv_" + tile.suffix(), dQkv, dOut, qkv, logSums, delta, seq);
+    launch.put(heads).put(kvHeads).put(headDim).put(documents);
     launch.run(kvHeads, batch, blocks(seq, tile.keys()), tile.threads(), tile.keyShared());
     arguments("attention_backward_q_" + tile.suffix(), dQkv, dOut, qkv, logSums, delta, seq);
+    launch.put(heads).put(kvHeads).put(headDim).put(documents);
     launch.run(heads, batch, blocks(seq, tile.rows()), tile.queryThreads(), tile.queryShared());
   }
 
   private void arguments(
       String kernel, long dQkv, long dOut, long qkv, long logSums, long delta, int seq) {
     launch.of(kernel).put(dQkv).put(dOut).put(qkv).put(logSums).put(delta).put(seq);
-    launch.put(heads).put(kvHeads).put(headDim).put(0L);
   }
 
   static int splits(int length) {

@@ -15,8 +15,8 @@ final class BatchOnDevice implements AutoCloseable {
   /** Below this share of rows with a target, only those are taken to the head. */
   private static final double GATHER_BELOW = 7 / 8.0;
 
-  /** ids, targets of the head's rows, target rows, order, distinct ids, starts. */
-  private static final int ARRAYS = 6;
+  /** ids, targets of the head's rows, target rows, order, distinct ids, starts, documents. */
+  private static final int ARRAYS = 7;
 
   private final Device device;
   private final int capacity;
@@ -32,6 +32,7 @@ final class BatchOnDevice implements AutoCloseable {
   private int targetCount;
   private int headRows;
   private int distinct;
+  private boolean packed;
   private long angles;
 
   BatchOnDevice(Device device, int vocabSize, int capacity) {
@@ -70,6 +71,8 @@ final class BatchOnDevice implements AutoCloseable {
     angles = rotaryAngles;
     IntBuffer host = hosts[slot].asIntBuffer();
     host.put(0, tokens.ids());
+    host.put(6 * stride, tokens.starts());
+    packed = tokens.isPacked();
     targetCount = tokens.targetCount();
     boolean gathers = targetCount < GATHER_BELOW * tokens.ids().length;
     headRows = gathers ? targetCount : tokens.ids().length;
@@ -170,6 +173,11 @@ final class BatchOnDevice implements AutoCloseable {
 
   long starts() {
     return array(5);
+  }
+
+  /** int [batch × seq] {@link TokenBatch#starts}; 0 where every row is one document. */
+  long documents() {
+    return packed ? array(6) : 0;
   }
 
   private long array(int index) {

@@ -82,7 +82,8 @@ final class CudaBlocks {
     ParameterLayout.Block w = layout.block(layer);
     linears.forward("qkv", b.attentionInput(), w.qkv(), b.qkv(), n);
     kernels.rope(b.qkv(), batch.angles(), n, batch.seq(), false);
-    attention.forward(b.attended(), b.logSums(), b.qkv(), batch.batch(), batch.seq());
+    attention.forward(
+        b.attended(), b.logSums(), b.qkv(), batch.batch(), batch.seq(), batch.documents());
     linears.forward("attention output", b.attended(), w.attentionOutput(), a.delta, n);
     kernels.addRmsnorm(
         b.mlpInput(),
@@ -150,7 +151,8 @@ final class CudaBlocks {
         b.logSums(),
         a.attentionDelta,
         batch.batch(),
-        batch.seq());
+        batch.seq(),
+        batch.documents());
     kernels.rope(a.dQkv, batch.angles(), n, batch.seq(), true);
     linears.inputGradient("qkv, input gradient", a.dQkv, w.qkv(), a.delta, n);
     linears.weightGradient("qkv, gradient", a.dQkv, b.attentionInput(), w.qkv(), n);

@@ -85,6 +85,42 @@ class CudaEngineTest {
     }
   }
 
+  @ParameterizedTest(name = "{0}, {1}/{2} heads of {3}, compute capability {4}")
+  @CsvSource({"FP32, 4, 2, 16, 90", "BF16, 4, 2, 64, 90", "BF16, 4, 2, 64, 80"})
+  void documents_of_a_packed_row_see_nothing_of_each_other(
+      Precision precision, int heads, int kvHeads, int headDim, int capability) {
+    LlamaConfig config = Toy.config(heads, kvHeads, headDim, 64, true);
+    ParameterLayout layout = new ParameterLayout(config);
+    TokenBatch plain = Toy.batch(config, 2, 80, 0.2, 5);
+    int[] targets = plain.targets().clone();
+    for (int start : new int[] {1, 17, 70, 80 + 65}) {
+      targets[start] = TokenBatch.marked(targets[start]);
+    }
+    TokenBatch packed = TokenBatch.ofMarked(plain.ids(), targets, 2, 80);
+    StandIn.capability(capability);
+    try (FloatPointer parameters = Toy.parameters(config, 1);
+        FloatPointer expected = new FloatPointer(layout.length());
+        FloatPointer actual = new FloatPointer(layout.length());
+        CpuEngine oracle = new CpuEngine(config, 1);
+        CudaEngine engine = engine(config, precision, true)) {
+      double wanted = oracle.lossAndGradient(parameters, expected, packed);
+      // A batch that is not packed, before: its slot's starts must not stay.
+      assertThat(engine.lossAndGradient(parameters, actual, plain))
+          .isNotCloseTo(wanted, within(1e-3 * wanted));
+      assertThat(engine.lossAndGradient(parameters, actual, packed))
+          .isCloseTo(wanted, within(tolerance(precision) * wanted));
+      float[] gradient = Toy.values(actual, layout.length());
+      float[] oracles = Toy.values(expected, layout.length());
+      for (ParameterLayout.Tensor tensor : layout.tensors()) {
+        assertThat(Toy.difference(gradient, oracles, tensor))
+            .as(tensor.name())
+            .isLessThan(tolerance(precision));
+      }
+    } finally {
+      StandIn.capability(90);
+    }
+  }
+
   @Test
   void an_ampere_gpu_has_kernels_of_its_own() {
     StandIn.capability(80);
