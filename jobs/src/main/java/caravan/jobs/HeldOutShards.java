@@ -22,7 +22,7 @@ final class HeldOutShards {
    *     also trained on
    */
   static SequenceSource open(
-      SparkSession spark, String directory, String tokens, int sequenceLength) {
+      SparkSession spark, String directory, String tokens, int sequenceLength, boolean isolated) {
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     TokenManifest trained = TokenManifest.read(hadoop, new Path(tokens));
     TokenManifest heldOut = TokenManifest.read(hadoop, new Path(directory));
@@ -42,7 +42,7 @@ final class HeldOutShards {
         documents(spark, tokens, trained.shards(TokenManifest.TRAIN)),
         directory,
         tokens);
-    return ShardSequences.open(hadoop, directory, split, sequenceLength);
+    return ShardSequences.open(hadoop, directory, split, sequenceLength, isolated);
   }
 
   private static Dataset<Row> documents(SparkSession spark, String directory, List<Shard> shards) {

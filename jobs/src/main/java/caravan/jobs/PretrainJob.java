@@ -103,12 +103,13 @@ final class PretrainJob extends Job<PretrainJob.Config> {
       SparkSession spark, Config config, StartingModel model, boolean force, BooleanSupplier stop) {
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     int length = config.train().sequenceLength();
+    boolean isolated = config.train().isolatesDocuments();
     Trainer.Setup setup =
         new Trainer.Setup(
             model.shape(),
             config.train(),
             config.seed(),
-            ShardSequences.open(hadoop, config.tokens(), TokenManifest.TRAIN, length),
+            ShardSequences.open(hadoop, config.tokens(), TokenManifest.TRAIN, length, isolated),
             validation(spark, config),
             model.parameters(),
             resume(config.resume(), config.resumeData(), force),
@@ -125,13 +126,17 @@ final class PretrainJob extends Job<PretrainJob.Config> {
 
   private static Optional<SequenceSource> validation(SparkSession spark, Config config) {
     int length = config.train().sequenceLength();
+    boolean isolated = config.train().isolatesDocuments();
     return config.validation().isPresent()
-        ? config.validation().map(of -> HeldOutShards.open(spark, of, config.tokens(), length))
+        ? config
+            .validation()
+            .map(of -> HeldOutShards.open(spark, of, config.tokens(), length, isolated))
         : ShardSequences.find(
             spark.sparkContext().hadoopConfiguration(),
             config.tokens(),
             TokenManifest.VALIDATION,
-            length);
+            length,
+            isolated);
   }
 
   /** The bigram's loss on the tokens that validation scores, measured once per output. */

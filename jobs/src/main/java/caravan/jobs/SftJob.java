@@ -94,14 +94,15 @@ final class SftJob extends Job<SftConfig> {
         new ChatSequences(spark, tokenizer, config.sft(), length, config.seed())
             .write(config.input(), config.sequences(), force);
     print(data, config.sequences());
+    boolean isolated = config.train().isolatesDocuments();
     ChatSequenceSource validation =
-        ChatSequenceSource.open(hadoop, config.sequences(), TokenManifest.VALIDATION);
+        ChatSequenceSource.open(hadoop, config.sequences(), TokenManifest.VALIDATION, isolated);
     Trainer.Setup setup =
         new Trainer.Setup(
             base.config(),
             config.train(),
             config.seed(),
-            ChatSequenceSource.open(hadoop, config.sequences(), TokenManifest.TRAIN),
+            ChatSequenceSource.open(hadoop, config.sequences(), TokenManifest.TRAIN, isolated),
             Optional.<SequenceSource>of(validation).filter(source -> source.size() > 0),
             Optional.of(base.parameters()),
             PretrainJob.resume(config.resume(), config.resumeData(), force),

@@ -11,11 +11,13 @@ import caravan.jobs.chat.Conversation;
 import caravan.jobs.chat.Message;
 import caravan.jobs.chat.Role;
 import caravan.model.LlamaConfig;
+import caravan.model.checkpoint.Checkpoint;
 import caravan.model.engine.CpuEngine;
 import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.TokenBatch;
 import caravan.model.sft.MaskedExample;
 import caravan.model.sft.TrainedSpan;
+import caravan.model.train.MetricsLog;
 import caravan.model.train.SequenceSource;
 import caravan.model.train.Trainer;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -96,14 +98,14 @@ class SftJobSparkTest {
   }
 
   private SequenceSource sequences(String split) {
-    return ChatSequenceSource.open(new Configuration(), output + "/sequences", split);
+    return ChatSequenceSource.open(new Configuration(), output + "/sequences", split, false);
   }
 
   private static TokenBatch batch(SequenceSource source, long index) {
     int[] ids = new int[source.sequenceLength()];
     int[] targets = new int[ids.length];
     source.read(index, ids, targets, 0);
-    return new TokenBatch(ids, targets, 1, ids.length);
+    return TokenBatch.ofMarked(ids, targets, 1, ids.length);
   }
 
   @Test
@@ -166,6 +168,44 @@ class SftJobSparkTest {
       }
       double loss = engine.lossAndGradient(parameters, gradient, stored);
       assertThat(loss).isCloseTo(sum / (answer.end() - answer.start()), within(1e-4));
+    }
+  }
+
+  /** The trainer's first loss is that of a row whose dialogues were isolated, and of no other. */
+  @Test
+  void packedDialoguesSeeNothingOfEachOther() throws IOException {
+    sft(
+        csv(DIALOGUES),
+        "sft.rows=packed",
+        "train.packing=isolated",
+        "train.batch-sequences=1",
+        "train.steps=1");
+    Configuration hadoop = new Configuration();
+    double loss =
+        MetricsLog.read(output, hadoop).stream()
+            .filter(metrics -> metrics.loss() != null)
+            .findFirst()
+            .orElseThrow()
+            .loss();
+    SequenceSource marked = ChatSequenceSource.open(hadoop, output + "/sequences", "train", true);
+    try (Checkpoint model = ModelFiles.open(checkpoint, hadoop);
+        LlamaEngine engine = new CpuEngine(model.config(), 1);
+        FloatPointer gradient = new FloatPointer(model.parameters().limit())) {
+      List<Double> isolated = new ArrayList<>();
+      for (long row = 0; row < marked.size(); row++) {
+        TokenBatch crossing = batch(sequences("train"), row);
+        TokenBatch stored = batch(marked, row);
+        assertThat(stored.ids()).isEqualTo(crossing.ids());
+        assertThat(stored.targets()).isEqualTo(crossing.targets());
+        assertThat(crossing.isPacked()).isFalse();
+        isolated.add(engine.lossAndGradient(model.parameters(), gradient, stored));
+        if (stored.isPacked()) {
+          assertThat(engine.lossAndGradient(model.parameters(), gradient, crossing))
+              .isNotCloseTo(loss, within(1e-4));
+        }
+      }
+      assertThat(isolated).anySatisfy(one -> assertThat(one).isCloseTo(loss, within(1e-5)));
+      assertThat(batch(marked, 0).isPacked()).isTrue();
     }
   }
 

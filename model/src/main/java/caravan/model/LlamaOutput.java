@@ -171,9 +171,10 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
     return tokens(input, labels);
   }
 
-  /** Ids and targets [batch, seq] that travel as floats. */
+  /** Ids and targets [batch, seq], marked or not, that travel as floats. */
   public static TokenBatch tokens(INDArray ids, INDArray targets) {
-    return new TokenBatch(integers(ids), integers(targets), (int) ids.size(0), (int) ids.size(1));
+    return TokenBatch.ofMarked(
+        integers(ids), integers(targets), (int) ids.size(0), (int) ids.size(1));
   }
 
   private static int[] integers(INDArray array) {

@@ -1,5 +1,6 @@
 package caravan.jobs.chat;
 
+import caravan.model.engine.TokenBatch;
 import caravan.model.train.SequenceSource;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
@@ -37,14 +38,16 @@ public final class ChatSequenceSource implements SequenceSource {
   private final String directory;
   private final String split;
   private final String contentHash;
+  private final boolean isolated;
   private final int sequenceLength;
   private final long size;
 
   private ChatSequenceSource(
-      Configuration hadoop, String directory, String split, Manifest manifest) {
+      Configuration hadoop, String directory, String split, boolean isolated, Manifest manifest) {
     this.hadoop = new SerializableConfiguration(hadoop);
     this.directory = directory;
     this.split = split;
+    this.isolated = isolated;
     this.contentHash = manifest.contentHash();
     this.sequenceLength = ((Number) manifest.extra().get("sequenceLength")).intValue();
     this.size = tokenManifest(manifest).shards(split).stream().mapToLong(Shard::documents).sum();
@@ -54,13 +57,16 @@ public final class ChatSequenceSource implements SequenceSource {
    * @param directory output of {@link ChatSequences}
    * @param split {@link TokenManifest#TRAIN} or {@link TokenManifest#VALIDATION}; {@link #size} is
    *     0 when nothing fell to it
+   * @param isolated whether conversations that share a sequence are marked to see nothing of each
+   *     other
    * @throws IllegalArgumentException when there is no finished output, or a file of it is missing
    *     or has another size
    */
-  public static ChatSequenceSource open(Configuration hadoop, String directory, String split) {
+  public static ChatSequenceSource open(
+      Configuration hadoop, String directory, String split, boolean isolated) {
     org.apache.hadoop.fs.Path path = new org.apache.hadoop.fs.Path(directory);
     return new ChatSequenceSource(
-        hadoop, directory, split, Manifest.read(hadoop, path, ChatSequences.KIND));
+        hadoop, directory, split, isolated, Manifest.read(hadoop, path, ChatSequences.KIND));
   }
 
   private static TokenManifest tokenManifest(Manifest manifest) {
@@ -83,6 +89,9 @@ public final class ChatSequenceSource implements SequenceSource {
   public void read(long index, int[] ids, int[] targets, int at) {
     OPEN.computeIfAbsent(directory + " " + split + " " + contentHash, key -> openSplit())
         .read(index, ids, targets, at, sequenceLength);
+    for (int i = at; !isolated && i < at + sequenceLength; i++) {
+      targets[i] = TokenBatch.unmarked(targets[i]);
+    }
   }
 
   private Split openSplit() {

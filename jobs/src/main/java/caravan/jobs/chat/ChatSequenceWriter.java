@@ -20,8 +20,9 @@ import org.apache.hadoop.fs.Path;
 /**
  * Writes one split's conversations of one input file as shards of sequences: a token shard with a
  * sequence for a document, and beside it {@code shard-00000.targets}, int32 little-endian, what
- * each position should predict or -1. Conversations are laid into sequences by the thousand, so
- * memory does not grow with the file.
+ * each position should predict or -1, marked where a further conversation begins ({@link
+ * TokenBatch#marked}). Conversations are laid into sequences by the thousand, so memory does not
+ * grow with the file.
  */
 final class ChatSequenceWriter implements Closeable {
   /** Conversations that are laid into sequences together. */
@@ -106,7 +107,7 @@ final class ChatSequenceWriter implements Closeable {
     for (int row = 0; row < sequences.size(); row++) {
       String ids =
           sequences.examples(row).stream().map(waitingIds::get).collect(Collectors.joining(" "));
-      write(ids, sequences.ids(row), sequences.targets(row));
+      write(ids, sequences.ids(row), sequences.markedTargets(row));
     }
     waiting.clear();
     waitingIds.clear();
@@ -122,7 +123,7 @@ final class ChatSequenceWriter implements Closeable {
     for (int i = 0; i < ids.length; i++) {
       layout.dtype().put(idBytes, i * layout.dtype().bytes(), ids[i]);
       targetBytes.putInt(rowTargets[i]);
-      trainedTokens += rowTargets[i] == TokenBatch.IGNORED ? 0 : 1;
+      trainedTokens += TokenBatch.unmarked(rowTargets[i]) == TokenBatch.IGNORED ? 0 : 1;
     }
     tokens.append(id, source, idBytes);
     targets.write(targetBytes.array());

@@ -36,6 +36,9 @@ public final class ChatSequences {
    */
   public record Result(Manifest manifest, boolean upToDate) {}
 
+  /** 2: targets are marked where a conversation begins. */
+  private static final int FORMAT = 2;
+
   private static final Logger log = LoggerFactory.getLogger(ChatSequences.class);
   private static final List<String> FOLDERS =
       List.of(
@@ -238,6 +241,8 @@ public final class ChatSequences {
   private String configHash() {
     return Manifest.hashOf(
         Map.of(
+            "format",
+            FORMAT,
             "config",
             config,
             "sequenceLength",

@@ -149,8 +149,8 @@ public record BigramBaseline(
         source.read(indices.next(), ids, targets, 0);
         pairs =
             IntStream.range(0, ids.length)
-                .filter(i -> targets[i] != TokenBatch.IGNORED)
-                .mapToLong(i -> (long) ids[i] << 32 | targets[i])
+                .filter(i -> TokenBatch.unmarked(targets[i]) != TokenBatch.IGNORED)
+                .mapToLong(i -> (long) ids[i] << 32 | TokenBatch.unmarked(targets[i]))
                 .iterator();
       }
       return pairs.hasNext();

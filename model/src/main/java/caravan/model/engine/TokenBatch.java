@@ -56,7 +56,7 @@ public record TokenBatch(int[] ids, int[] targets, int batch, int seq, int[] sta
     boolean packed = false;
     for (int i = 0; i < targets.length; i++) {
       boolean first = targets[i] < IGNORED;
-      plain[i] = first ? marked(targets[i]) : targets[i];
+      plain[i] = unmarked(targets[i]);
       starts[i] = i % seq == 0 ? 0 : first ? i % seq : starts[i - 1];
       packed |= starts[i] > 0;
     }
@@ -69,6 +69,11 @@ public record TokenBatch(int[] ids, int[] targets, int batch, int seq, int[] sta
    */
   public static int marked(int target) {
     return 2 * IGNORED - 1 - target;
+  }
+
+  /** A target without its mark, if it has one. */
+  public static int unmarked(int target) {
+    return target < IGNORED ? marked(target) : target;
   }
 
   /** Targets with the marks that {@link #ofMarked} reads. */

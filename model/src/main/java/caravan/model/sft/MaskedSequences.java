@@ -8,7 +8,8 @@ import java.util.List;
 /**
  * Examples laid into rows of one length, with the loss on trained spans alone. An example of n ids
  * takes n − 1 positions: its last id is only predicted. No target crosses from one example into the
- * next; attention does, where rows are packed, as in pretraining.
+ * next; whether attention does, where rows are packed, is for the reader of {@link #markedTargets}
+ * to choose.
  *
  * <p>Every example ends up in exactly one of the counts of {@link Counts}, and every trained token
  * is either a target or counted as cut.
@@ -59,6 +60,7 @@ public final class MaskedSequences {
   private final List<int[]> ids = new ArrayList<>();
   private final List<int[]> targets = new ArrayList<>();
   private final List<List<Integer>> rowExamples = new ArrayList<>();
+  private final List<List<Integer>> starts = new ArrayList<>();
   private final List<Integer> fills = new ArrayList<>();
   private int examples;
   private int truncated;
@@ -150,10 +152,12 @@ public final class MaskedSequences {
       ids.add(emptyIds);
       targets.add(emptyTargets);
       rowExamples.add(new ArrayList<>());
+      starts.add(new ArrayList<>());
       fills.add(0);
     }
     System.arraycopy(from, 0, ids.get(row), fills.get(row), length);
     System.arraycopy(target, 0, targets.get(row), fills.get(row), length);
+    starts.get(row).add(fills.get(row));
     fills.set(row, fills.get(row) + length);
     return row;
   }
@@ -187,6 +191,15 @@ public final class MaskedSequences {
   /** [seq] targets of a row. */
   public int[] targets(int row) {
     return targets.get(row).clone();
+  }
+
+  /** [seq] targets of a row, marked where an example after the first begins. */
+  public int[] markedTargets(int row) {
+    int[] marked = targets(row);
+    for (int start : starts.get(row)) {
+      marked[start] = start == 0 ? marked[start] : TokenBatch.marked(marked[start]);
+    }
+    return marked;
   }
 
   /** The rows named, as one batch. */

@@ -8,8 +8,8 @@ import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Sequences as the data sets that DL4J feeds to a graph: ids and targets as floats, exact below
- * 2^24.
+ * Sequences as the data sets that DL4J feeds to a graph: ids and targets (marked where documents
+ * begin that see nothing before them) as floats, exact below 2^24.
  */
 final class Batches {
   private Batches() {}
@@ -28,11 +28,11 @@ final class Batches {
     for (int row = 0; row < sequences; row++) {
       source.read(order.indexAt(slice, first + row), ids, targets, row * seq);
     }
-    return new TokenBatch(ids, targets, sequences, seq);
+    return TokenBatch.ofMarked(ids, targets, sequences, seq);
   }
 
   static MultiDataSet dataSet(TokenBatch batch) {
-    return new MultiDataSet(floats(batch.ids(), batch), floats(batch.targets(), batch));
+    return new MultiDataSet(floats(batch.ids(), batch), floats(batch.markedTargets(), batch));
   }
 
   /** {@code count} consecutive batches of the only slice, each read when it is asked for. */

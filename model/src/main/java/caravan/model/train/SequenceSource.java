@@ -19,7 +19,9 @@ public interface SequenceSource extends Serializable {
    * @param index 0 ≤ index < size()
    * @param ids receives sequenceLength() ids from {@code at} on
    * @param targets receives the id each position should predict, or {@link
-   *     caravan.model.engine.TokenBatch#IGNORED}
+   *     caravan.model.engine.TokenBatch#IGNORED}; marked ({@link
+   *     caravan.model.engine.TokenBatch#marked}) where a document begins that sees nothing before
+   *     it
    */
   void read(long index, int[] ids, int[] targets, int at);
 }

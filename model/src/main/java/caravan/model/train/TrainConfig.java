@@ -67,6 +67,8 @@ import java.util.Locale;
  * @param onWorkerLoss when an executor is lost in a round: {@code recompute} or {@code continue}
  * @param outer how the workers' mean becomes the next parameters
  * @param memoryGb memory of a worker, into which a dry run fits a model; 0 for this machine's share
+ * @param packing whether attention crosses between the documents of a row: {@code cross} or {@code
+ *     isolated}
  */
 public record TrainConfig(
     int steps,
@@ -112,7 +114,8 @@ public record TrainConfig(
     String moments,
     String onWorkerLoss,
     Outer outer,
-    double memoryGb)
+    double memoryGb,
+    String packing)
     implements Serializable {
 
   /**
@@ -258,6 +261,7 @@ public record TrainConfig(
       throw new IllegalArgumentException(
           "train.decay-fraction: got " + decayFraction + ", wanted a number in (0, 1]");
     }
+    choice("packing", packing, "cross", "isolated");
     choice("exchange", exchange, "stock", "sliced");
     choice("exchange-precision", exchangePrecision, "fp32", "bf16", "fp16");
     choice("moments", moments, "average", "reset", "local");
@@ -346,7 +350,8 @@ public record TrainConfig(
         moments,
         onWorkerLoss,
         outer,
-        memoryGb);
+        memoryGb,
+        packing);
   }
 
   /** Sequences that one step uses on one worker. */
@@ -357,6 +362,11 @@ public record TrainConfig(
   /** Sequences that one step uses over all workers. */
   public long stepSequences() {
     return (long) workers * workerSequences();
+  }
+
+  /** Whether documents that share a row see nothing of each other. */
+  public boolean isolatesDocuments() {
+    return packing.equals("isolated");
   }
 
   /** The engine's name with everything that it needs to know. */

@@ -32,6 +32,7 @@ record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
     fields.put("train.block-steps", config.blockSteps());
     fields.put("train.moments", config.moments());
     fields.put("train.outer.kind", config.outer().kind());
+    fields.put("train.packing", config.packing());
     return new TrainingIdentity(setup.model(), fields);
   }
 

@@ -118,11 +118,13 @@ final class Validator {
     for (long at = from; at < to; at += batchSequences) {
       int rows = (int) Math.min(batchSequences, to - at);
       int seq = data.sequenceLength();
-      TokenBatch batch = new TokenBatch(new int[rows * seq], new int[rows * seq], rows, seq);
+      int[] ids = new int[rows * seq];
+      int[] targets = new int[rows * seq];
       for (int row = 0; row < rows; row++) {
         long index = order == null ? at + row : order.indexAt(at + row);
-        data.read(index, batch.ids(), batch.targets(), row * seq);
+        data.read(index, ids, targets, row * seq);
       }
+      TokenBatch batch = TokenBatch.ofMarked(ids, targets, rows, seq);
       int tokens = batch.targetCount();
       sum = sum.plus(new Sum(graph.score(Batches.dataSet(batch), false) * tokens, tokens));
     }

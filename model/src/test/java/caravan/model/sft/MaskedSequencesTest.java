@@ -47,6 +47,9 @@ class MaskedSequencesTest {
     assertThat(rows.ids(0)).containsExactly(BOS, 10, 11, 20, 21, 7, 8, EOS, EOS);
     assertThat(rows.targets(0)).containsExactly(X, X, 20, 21, EOS, 8, EOS, X, X);
     assertThat(rows.targets(1)).containsExactly(X, X, 20, 21, EOS, X, X, X, X);
+    assertThat(rows.markedTargets(0))
+        .containsExactly(X, X, 20, 21, EOS, TokenBatch.marked(8), EOS, X, X);
+    assertThat(rows.markedTargets(1)).isEqualTo(rows.targets(1));
     assertThat(rows.examples(0)).containsExactly(0, 1);
     assertThat(rows.examples(1)).containsExactly(2);
     // The first id of an example has nothing before it to be predicted from.

@@ -54,7 +54,8 @@ final class TrainConfigs {
           "average",
           "recompute",
           TrainConfig.Outer.DEFAULT,
-          0);
+          0,
+          "cross");
 
   private TrainConfigs() {}
 

@@ -91,12 +91,12 @@ class CudaEngineTest {
       Precision precision, int heads, int kvHeads, int headDim, int capability) {
     LlamaConfig config = Toy.config(heads, kvHeads, headDim, 64, true);
     ParameterLayout layout = new ParameterLayout(config);
-    TokenBatch plain = Toy.batch(config, 2, 80, 0.2, 5);
+    TokenBatch plain = Toy.batch(config, 1, 80, 0.2, 5);
     int[] targets = plain.targets().clone();
-    for (int start : new int[] {1, 17, 70, 80 + 65}) {
+    for (int start : new int[] {1, 17, 70}) {
       targets[start] = TokenBatch.marked(targets[start]);
     }
-    TokenBatch packed = TokenBatch.ofMarked(plain.ids(), targets, 2, 80);
+    TokenBatch packed = TokenBatch.ofMarked(plain.ids(), targets, 1, 80);
     StandIn.capability(capability);
     try (FloatPointer parameters = Toy.parameters(config, 1);
         FloatPointer expected = new FloatPointer(layout.length());
