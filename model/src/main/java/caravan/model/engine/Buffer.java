@@ -131,7 +131,7 @@ final class Buffer implements AutoCloseable {
   }
 
   static void copy(long from, long to, long floats) {
-    Pointer.memcpy(new Address().at(to), new Address().at(from), floats * Float.BYTES);
+    Address.copy(from, to, floats);
   }
 
   void copyTo(float[] target, long from) {
@@ -152,6 +152,11 @@ final class Buffer implements AutoCloseable {
   static final class Address extends FloatPointer {
     Address() {
       super((Pointer) null);
+    }
+
+    /** Copies floats; needs no Vector API. */
+    static void copy(long from, long to, long floats) {
+      Pointer.memcpy(new Address().at(to), new Address().at(from), floats * Float.BYTES);
     }
 
     Address at(long address) {

@@ -22,6 +22,17 @@ import org.bytedeco.javacpp.FloatPointer;
  */
 public final class CpuEngine implements LlamaEngine {
   private static final long MAX_LOGITS = 16L << 20;
+  private static final int WIDE_BITS = 512;
+
+  static {
+    if (Buffer.LANES.vectorBitSize() < WIDE_BITS) {
+      System.getLogger(CpuEngine.class.getName())
+          .log(
+              System.Logger.Level.INFO,
+              "engine cpu: vectors of {0} bits, as wide as this machine has them",
+              Buffer.LANES.vectorBitSize());
+    }
+  }
 
   /** Whether this machine multiplies bf16 faster than fp32. */
   public static boolean multipliesHalves() {

@@ -64,6 +64,8 @@ public final class Engines {
   }
 
   /**
+   * The CPU engine needs the Vector API; without it, it is ND4J's operations that compute.
+   *
    * @param threads threads of the CPU engine; ND4J takes its own from the environment
    * @throws IllegalArgumentException when there is no engine of that name, or it needs a GPU or a
    *     library that is not there
@@ -78,7 +80,10 @@ public final class Engines {
   public static LlamaEngine open(String name, LlamaConfig config, int threads, int device) {
     String[] parts = requireKnown(name).split(":");
     return switch (parts[0]) {
-      case CPU -> new CpuEngine(config, threads, cpuOptions(name));
+      case CPU ->
+          VectorApi.isPresent()
+              ? new CpuEngine(config, threads, cpuOptions(name))
+              : new Nd4jEngine(config);
       case CUDA ->
           new CudaEngine(config, new CudaEngine.Options(device, cuda(parts), block(parts)));
       default -> new Nd4jEngine(config);
@@ -115,7 +120,7 @@ public final class Engines {
    * @throws IllegalArgumentException when another engine is to have packed weights
    */
   public static LlamaEngine open(String name, LlamaConfig config, int threads, WeightType weights) {
-    if (requireKnown(name).equals(CPU)) {
+    if (requireKnown(name).equals(CPU) && VectorApi.isPresent()) {
       return new CpuEngine(config, threads, weights);
     }
     if (weights != WeightType.F32) {

@@ -81,7 +81,7 @@ public final class Nd4jAdapters implements LlamaEngine {
 
   private INDArray read(Tensor tensor) {
     INDArray floats = Nd4j.createUninitialized(DataType.FLOAT, tensor.rows(), tensor.cols());
-    Buffer.copy(
+    Buffer.Address.copy(
         Weights.addressOf(base.parameters()) + tensor.offset() * Float.BYTES,
         floats.data().address(),
         tensor.length());
@@ -132,14 +132,14 @@ public final class Nd4jAdapters implements LlamaEngine {
       INDArray flat = pass.adds() ? trained(gradient) : Nd4j.create(type, layout.length());
       TrainingPass.Loss loss = lossAndGradient(trained(parameters), flat, batch, pass);
       INDArray floats = flat.castTo(DataType.FLOAT);
-      Buffer.copy(floats.data().address(), Weights.addressOf(gradient), layout.length());
+      Buffer.Address.copy(floats.data().address(), Weights.addressOf(gradient), layout.length());
       return loss;
     }
   }
 
   private INDArray trained(FloatPointer parameters) {
     INDArray flat = Nd4j.createUninitialized(DataType.FLOAT, layout.length());
-    Buffer.copy(Weights.addressOf(parameters), flat.data().address(), layout.length());
+    Buffer.Address.copy(Weights.addressOf(parameters), flat.data().address(), layout.length());
     return flat.castTo(type);
   }
 
@@ -154,7 +154,7 @@ public final class Nd4jAdapters implements LlamaEngine {
   private static FloatPointer floats(INDArray flat) {
     INDArray values = flat.castTo(DataType.FLOAT);
     FloatPointer floats = new FloatPointer(values.length());
-    Buffer.copy(values.data().address(), floats.address(), values.length());
+    Buffer.Address.copy(values.data().address(), floats.address(), values.length());
     return floats;
   }
 

@@ -193,7 +193,7 @@ public final class Nd4jEngine implements LlamaEngine {
       TrainingPass.Loss loss = lossAndGradient(read(parameters), flat, batch, pass);
       INDArray floats = flat.castTo(DataType.FLOAT);
       Nd4j.getAffinityManager().ensureLocation(floats, Location.HOST);
-      Buffer.copy(floats.data().address(), Weights.addressOf(gradient), layout.length());
+      Buffer.Address.copy(floats.data().address(), Weights.addressOf(gradient), layout.length());
       return loss;
     }
   }
@@ -201,7 +201,7 @@ public final class Nd4jEngine implements LlamaEngine {
   /** The parameters as an array of this engine's type. */
   private INDArray read(FloatPointer parameters) {
     INDArray flat = Nd4j.createUninitialized(DataType.FLOAT, layout.length());
-    Buffer.copy(Weights.addressOf(parameters), flat.data().address(), layout.length());
+    Buffer.Address.copy(Weights.addressOf(parameters), flat.data().address(), layout.length());
     Nd4j.getAffinityManager().tagLocation(flat, Location.HOST);
     return flat.castTo(type);
   }

@@ -1,7 +1,7 @@
 package caravan.model.train;
 
+import caravan.model.engine.VectorApi;
 import java.nio.ByteBuffer;
-import jdk.incubator.vector.FloatVector;
 
 /** The arithmetic of {@link AdamW}. */
 public final class AdamWUpdater extends FlatUpdater<AdamW> {
@@ -27,18 +27,9 @@ public final class AdamWUpdater extends FlatUpdater<AdamW> {
     float c2 = (float) (1 - config.beta2());
     float epsilon = (float) config.epsilon();
     int end = g.capacity();
-    int vectorEnd = end - end % (4 * WIDTH);
-    for (int at = 0; at < vectorEnd; at += 4 * WIDTH) {
-      FloatVector gradient = FloatVector.fromByteBuffer(SPECIES, g, at, ORDER).mul(scale);
-      FloatVector first =
-          FloatVector.fromByteBuffer(SPECIES, m, at, ORDER).mul(b1).add(gradient.mul(c1));
-      FloatVector second =
-          FloatVector.fromByteBuffer(SPECIES, v, at, ORDER)
-              .mul(b2)
-              .add(gradient.mul(gradient).mul(c2));
-      first.intoByteBuffer(m, at, ORDER);
-      second.intoByteBuffer(v, at, ORDER);
-      first.mul(rate).div(second.sqrt().mul(root).add(epsilon)).intoByteBuffer(g, at, ORDER);
+    int vectorEnd = VectorApi.isPresent() ? FlatVectors.whole(end) : 0;
+    if (vectorEnd > 0) {
+      FlatVectors.adamW(g, m, v, vectorEnd, scale, rate, root, b1, b2, c1, c2, epsilon);
     }
     for (int at = vectorEnd; at < end; at += 4) {
       float gradient = g.getFloat(at) * scale;

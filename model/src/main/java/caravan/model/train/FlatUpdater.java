@@ -1,11 +1,10 @@
 package caravan.model.train;
 
 import caravan.model.ParameterRanges;
+import caravan.model.engine.VectorApi;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Map;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorSpecies;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -20,8 +19,6 @@ import org.nd4j.linalg.learning.GradientUpdater;
  * with its weights whole.
  */
 public abstract class FlatUpdater<C extends FlatOptimizer> implements GradientUpdater<C> {
-  static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-  static final int WIDTH = SPECIES.length();
   static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
   /**
@@ -153,19 +150,9 @@ public abstract class FlatUpdater<C extends FlatOptimizer> implements GradientUp
 
   private static double squares(ByteBuffer g) {
     int end = g.capacity();
-    int vectorEnd = end - end % (4 * WIDTH);
-    FloatVector sum = FloatVector.zero(SPECIES);
-    for (int at = 0; at < vectorEnd; at += 4 * WIDTH) {
-      FloatVector x = FloatVector.fromByteBuffer(SPECIES, g, at, ORDER);
-      sum = x.fma(x, sum);
-    }
-    // Lane by lane: reduceLanes may add in another order once it is compiled, and repeats must be
-    // bit-identical.
-    double total = 0;
-    for (float lane : sum.toArray()) {
-      total += lane;
-    }
-    for (int at = vectorEnd; at < end; at += 4) {
+    int vectorEnd = VectorApi.isPresent() ? FlatVectors.whole(end) : 0;
+    double total = vectorEnd > 0 ? FlatVectors.squares(g, vectorEnd) : 0;
+    for (int at = vectorEnd; at < end; at += Float.BYTES) {
       total += (double) g.getFloat(at) * g.getFloat(at);
     }
     return total;

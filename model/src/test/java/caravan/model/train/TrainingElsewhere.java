@@ -1,0 +1,41 @@
+package caravan.model.train;
+
+import caravan.model.LlamaConfig;
+import caravan.model.LlamaGraph;
+import caravan.model.engine.ResidentTraining.Step;
+import caravan.model.engine.TokenBatch;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Collectors;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+
+/** A few training steps, as a program: the machine it runs on is the JVM's options. */
+final class TrainingElsewhere {
+  private static final LlamaConfig MODEL =
+      new LlamaConfig(33, 41, 2, 4, 2, 8, 61, 24, 10_000, 1e-5, true);
+
+  private TrainingElsewhere() {}
+
+  public static void main(String[] args) {
+    System.out.println("losses " + losses());
+  }
+
+  static String losses() {
+    AdamW adam =
+        new AdamW(
+            new Schedule(Schedule.Kind.CONSTANT, 0.01, 0, 0, 1, 0), 0.9, 0.95, 1e-8, 0.5, null);
+    ComputationGraph graph = LlamaGraph.create(MODEL, adam, 0.1, 3, "cpu", 2);
+    Random random = new Random(7);
+    GraphSteps training = new GraphSteps(graph);
+    for (int step = 0; step < 6; step++) {
+      int[] ids = random.ints(48, 0, 61).toArray();
+      int[] targets = random.ints(48, -1, 61).toArray();
+      training.take(Batches.dataSet(new TokenBatch(ids, targets, 2, 24)));
+    }
+    List<Step> steps = training.finish();
+    LlamaGraph.output(graph).close();
+    return steps.stream()
+        .map(s -> s.loss() + " " + s.gradientNorm())
+        .collect(Collectors.joining(" "));
+  }
+}
