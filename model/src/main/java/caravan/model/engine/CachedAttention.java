@@ -19,14 +19,14 @@ final class CachedAttention implements AutoCloseable {
   /** [maxKeys] scores, then e^(score − maximum). */
   private final Buffer scores;
 
-  private final float[] query;
+  private final Buffer query;
 
   private CachedAttention(LlamaConfig config, int maxKeys) {
     this.config = config;
     this.maxKeys = maxKeys;
     this.scale = (float) (1 / Math.sqrt(config.headDim()));
     this.scores = Buffer.allocate(Buffer.padded(maxKeys));
-    this.query = new float[config.headDim()];
+    this.query = Buffer.allocate(config.headDim());
   }
 
   /** The one given, or a larger one instead. */
@@ -49,7 +49,7 @@ final class CachedAttention implements AutoCloseable {
     int dim = config.headDim();
     int kvAt = head / (config.headCount() / config.kvHeadCount()) * dim;
     for (int i = 0; i < dim; i++) {
-      query[i] = queries.get(at + i) * scale;
+      query.set(i, queries.get(at + i) * scale);
     }
     int stride = 2 * config.kvDim();
     MatrixVector.f32(cache.address(kvAt), stride, dim, query, scores, 0, 0, keys, false);
@@ -107,5 +107,6 @@ final class CachedAttention implements AutoCloseable {
   @Override
   public void close() {
     scores.close();
+    query.close();
   }
 }

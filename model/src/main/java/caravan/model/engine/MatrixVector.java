@@ -38,7 +38,7 @@ final class MatrixVector {
    *
    * @param arranged [stride] written
    */
-  static void arrange(WeightType type, Buffer x, int at, int cols, float[] arranged) {
+  static void arrange(WeightType type, Buffer x, int at, int cols, Buffer arranged) {
     int parts =
         switch (type) {
           case F32 -> 1;
@@ -53,14 +53,14 @@ final class MatrixVector {
         int to = start + part * WIDTH;
         int from = at + start + part;
         for (int lane = 0; lane < WIDTH; lane++) {
-          arranged[to + lane] = x.get(from + lane * parts);
+          arranged.set(to + lane, x.get(from + lane * parts));
         }
       }
     }
     for (int i = whole; i < type.stride(cols); i++) {
       int start = i / group * group;
       int lane = i % group / parts;
-      arranged[start + i % parts * WIDTH + lane] = i < cols ? x.get(at + i) : 0;
+      arranged.set(start + i % parts * WIDTH + lane, i < cols ? x.get(at + i) : 0);
     }
   }
 
@@ -71,7 +71,8 @@ final class MatrixVector {
    * @param y written from float {@code yAt + from} on
    */
   static void f32(
-      long w, int stride, int cols, float[] x, Buffer y, int yAt, int from, int to, boolean add) {
+      long w, int stride, int cols, Buffer x, Buffer y, int yAt, int from, int to, boolean add) {
+    long v = x.address(0);
     int fours = cols / (4 * WIDTH) * (4 * WIDTH);
     int bound = LANES.loopBound(cols);
     for (int row = from; row < to; row++) {
@@ -83,26 +84,26 @@ final class MatrixVector {
       int j = 0;
       for (; j < fours; j += 4 * WIDTH) {
         long p = at + 4L * j;
-        s0 = Memory.floats(p).fma(FloatVector.fromArray(LANES, x, j), s0);
+        s0 = Memory.floats(p).fma(Memory.floats(v + 4L * j), s0);
         p += BYTES_PER_VECTOR;
-        s1 = Memory.floats(p).fma(FloatVector.fromArray(LANES, x, j + WIDTH), s1);
+        s1 = Memory.floats(p).fma(Memory.floats(v + 4L * (j + WIDTH)), s1);
         p += BYTES_PER_VECTOR;
-        s2 = Memory.floats(p).fma(FloatVector.fromArray(LANES, x, j + 2 * WIDTH), s2);
+        s2 = Memory.floats(p).fma(Memory.floats(v + 4L * (j + 2 * WIDTH)), s2);
         p += BYTES_PER_VECTOR;
-        s3 = Memory.floats(p).fma(FloatVector.fromArray(LANES, x, j + 3 * WIDTH), s3);
+        s3 = Memory.floats(p).fma(Memory.floats(v + 4L * (j + 3 * WIDTH)), s3);
       }
       for (; j < bound; j += WIDTH) {
-        s0 = Memory.floats(at + 4L * j).fma(FloatVector.fromArray(LANES, x, j), s0);
+        s0 = Memory.floats(at + 4L * j).fma(Memory.floats(v + 4L * j), s0);
       }
       float sum = Lanes.sum(s0.add(s1).add(s2.add(s3)));
       put(y, yAt + row, sum + rest(at, x, bound, cols), add);
     }
   }
 
-  private static float rest(long row, float[] x, int from, int cols) {
+  private static float rest(long row, Buffer x, int from, int cols) {
     float sum = 0;
     for (int j = from; j < cols; j++) {
-      sum += Memory.get(row + (long) j * Float.BYTES) * x[j];
+      sum += Memory.get(row + (long) j * Float.BYTES) * x.get(j);
     }
     return sum;
   }
@@ -111,8 +112,8 @@ final class MatrixVector {
    * @param stride elements of a row, a multiple of two vectors
    * @param x arranged for BF16
    */
-  static void bf16(
-      long w, int stride, float[] x, Buffer y, int yAt, int from, int to, boolean add) {
+  static void bf16(long w, int stride, Buffer x, Buffer y, int yAt, int from, int to, boolean add) {
+    long v = x.address(0);
     for (int row = from; row < to; row++) {
       long at = w + (long) row * stride * Short.BYTES;
       FloatVector even0 = FloatVector.zero(LANES);
@@ -122,10 +123,10 @@ final class MatrixVector {
       for (int j = 0; j < stride; j += 4 * WIDTH) {
         IntVector a = Memory.ints(at + 2L * j);
         IntVector b = Memory.ints(at + 2L * j + BYTES_PER_VECTOR);
-        even0 = lower(a).fma(FloatVector.fromArray(LANES, x, j), even0);
-        odd0 = upper(a).fma(FloatVector.fromArray(LANES, x, j + WIDTH), odd0);
-        even1 = lower(b).fma(FloatVector.fromArray(LANES, x, j + 2 * WIDTH), even1);
-        odd1 = upper(b).fma(FloatVector.fromArray(LANES, x, j + 3 * WIDTH), odd1);
+        even0 = lower(a).fma(Memory.floats(v + 4L * j), even0);
+        odd0 = upper(a).fma(Memory.floats(v + 4L * (j + WIDTH)), odd0);
+        even1 = lower(b).fma(Memory.floats(v + 4L * (j + 2 * WIDTH)), even1);
+        odd1 = upper(b).fma(Memory.floats(v + 4L * (j + 3 * WIDTH)), odd1);
       }
       put(y, yAt + row, Lanes.sum(even0.add(odd0).add(even1.add(odd1))), add);
     }
@@ -145,25 +146,18 @@ final class MatrixVector {
    * @param x arranged for Q8_0
    */
   static void q8(
-      long w,
-      long scales,
-      int stride,
-      float[] x,
-      Buffer y,
-      int yAt,
-      int from,
-      int to,
-      boolean add) {
+      long w, long scales, int stride, Buffer x, Buffer y, int yAt, int from, int to, boolean add) {
+    long v = x.address(0);
     for (int row = from; row < to; row++) {
       long at = w + (long) row * stride;
       long scale = scales + (long) row * stride / WeightType.BLOCK * Float.BYTES;
       FloatVector sum = FloatVector.zero(LANES);
       for (int j = 0; j < stride; j += BYTES_PER_VECTOR) {
-        IntVector v = Memory.ints(at + j);
-        FloatVector block = part(v, 24).mul(FloatVector.fromArray(LANES, x, j));
-        block = part(v, 16).fma(FloatVector.fromArray(LANES, x, j + WIDTH), block);
-        block = part(v, 8).fma(FloatVector.fromArray(LANES, x, j + 2 * WIDTH), block);
-        block = part(v, 0).fma(FloatVector.fromArray(LANES, x, j + 3 * WIDTH), block);
+        IntVector quads = Memory.ints(at + j);
+        FloatVector block = part(quads, 24).mul(Memory.floats(v + 4L * j));
+        block = part(quads, 16).fma(Memory.floats(v + 4L * (j + WIDTH)), block);
+        block = part(quads, 8).fma(Memory.floats(v + 4L * (j + 2 * WIDTH)), block);
+        block = part(quads, 0).fma(Memory.floats(v + 4L * (j + 3 * WIDTH)), block);
         sum = block.fma(scale(scale + (long) (j / WeightType.BLOCK) * Float.BYTES), sum);
       }
       put(y, yAt + row, Lanes.sum(sum), add);

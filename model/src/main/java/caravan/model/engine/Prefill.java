@@ -155,11 +155,9 @@ final class Prefill implements AutoCloseable {
   }
 
   private void arrange(Worker worker, Buffer x, WeightMatrix w, int rows) {
-    float[] row = new float[w.stride()];
-    Buffer.Address target = new Buffer.Address();
     for (int r = worker.from(rows); r < worker.to(rows); r++) {
+      Buffer row = Buffer.view(arranged.address((long) r * w.stride()), w.stride());
       MatrixVector.arrange(w.type(), x, r * w.cols(), w.cols(), row);
-      target.at(arranged.address((long) r * w.stride())).put(row, 0, row.length);
     }
     worker.barrier();
   }

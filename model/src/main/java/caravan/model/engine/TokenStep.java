@@ -21,11 +21,13 @@ final class TokenStep implements AutoCloseable {
   private final class Own {
     final Buffer normed = own(Buffer.allocate((long) capacity * config.hiddenSize()));
     final Buffer reciprocal = own(Buffer.allocate(capacity));
-    final float[][] x;
+    final Buffer[] x = new Buffer[capacity];
     CachedAttention attention;
 
     Own(int widest) {
-      x = new float[capacity][WeightType.BF16.stride(widest)];
+      for (int s = 0; s < capacity; s++) {
+        x[s] = own(Buffer.allocate(WeightType.BF16.stride(widest)));
+      }
     }
   }
 

@@ -70,7 +70,7 @@ public final class WeightMatrix {
    *
    * @param x as {@link MatrixVector#arrange} makes it
    */
-  void times(float[] x, Buffer y, int yAt, int from, int to, boolean add) {
+  void times(Buffer x, Buffer y, int yAt, int from, int to, boolean add) {
     switch (type) {
       case F32 -> MatrixVector.f32(elements, stride, cols, x, y, yAt, from, to, add);
       case BF16 -> MatrixVector.bf16(elements, stride, x, y, yAt, from, to, add);

@@ -49,8 +49,8 @@ class WeightMatrixTest {
     return values;
   }
 
-  private static float[] arranged(WeightType type, float[] x) {
-    float[] arranged = new float[type.stride(x.length)];
+  private static Buffer arranged(WeightType type, float[] x) {
+    Buffer arranged = Buffer.allocate(type.stride(x.length));
     try (Buffer buffer = Buffer.allocate(x.length)) {
       for (int i = 0; i < x.length; i++) {
         buffer.set(i, x[i]);
@@ -84,12 +84,13 @@ class WeightMatrixTest {
         random(ROWS * cols, 1),
         matrix -> {
           float[] stored = floats(matrix);
-          try (Buffer y = Buffer.allocate(ROWS)) {
+          try (Buffer y = Buffer.allocate(ROWS);
+              Buffer v = arranged(type, x)) {
             for (int row = 0; row < ROWS; row++) {
               y.set(row, row);
             }
-            matrix.times(arranged(type, x), y, 0, 2, ROWS, true);
-            matrix.times(arranged(type, x), y, 0, 0, 2, false);
+            matrix.times(v, y, 0, 2, ROWS, true);
+            matrix.times(v, y, 0, 0, 2, false);
             for (int row = 0; row < ROWS; row++) {
               double expected = row < 2 ? 0 : row;
               for (int j = 0; j < cols; j++) {
@@ -113,13 +114,14 @@ class WeightMatrixTest {
         random(ROWS * cols, 1),
         matrix -> {
           try (Buffer y = Buffer.allocate(ROWS);
+              Buffer v = arranged(type, x);
               Buffer rows = Buffer.allocate((long) ROWS * matrix.stride())) {
-            matrix.times(arranged(type, x), y, 0, 0, ROWS, false);
+            matrix.times(v, y, 0, 0, ROWS, false);
             matrix.unpack(3, ROWS, rows);
             for (int row = 3; row < ROWS; row++) {
               double sum = 0;
               for (int j = 0; j < matrix.stride(); j++) {
-                sum += (double) rows.get((row - 3) * matrix.stride() + j) * arranged(type, x)[j];
+                sum += (double) rows.get((row - 3) * matrix.stride() + j) * v.get(j);
               }
               assertThat((double) y.get(row)).isCloseTo(sum, within(1e-5));
             }
