@@ -2,32 +2,38 @@ package caravan.jobs;
 
 import caravan.jobs.chat.ChatTemplate;
 import caravan.jobs.chat.Conversation;
+import caravan.model.engine.CpuEngine;
+import caravan.model.engine.Engines;
 import caravan.model.generate.Generator;
 import caravan.model.generate.Sampler;
+import caravan.pipeline.Storage;
 import caravan.pipeline.tokenize.TokenBuffer;
 import caravan.pipeline.tokenize.Tokenizer;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
-import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** Continues a prompt, or in chat answers a question. Prints what follows the prompt. */
+/** Continues prompts, or in chat answers questions. Prints what follows each. */
 @Command(name = "generate", description = "checkpoint + prompt → text")
 final class GenerateJob extends Job<GenerateConfig> {
   @Option(names = "--chat", description = "put the prompt into the chat template; as chat=true")
   boolean chat;
 
-  @Option(names = "--json", description = "print one line {\"ids\",\"text\"}, without the prompt")
+  @Option(
+      names = "--json",
+      description = "print a line {\"ids\",\"text\"} per prompt, without the prompt")
   boolean json;
 
   /**
@@ -44,16 +50,24 @@ final class GenerateJob extends Job<GenerateConfig> {
 
   @Override
   protected int run(GenerateConfig config) {
-    Generated generated = generate(chat ? config.asChat() : config, hadoop());
-    byte[] line =
-        ((json ? line(generated) : generated.text()) + "\n").getBytes(StandardCharsets.UTF_8);
-    System.out.write(line, 0, line.length);
+    for (Generated generated : generateEach(chat ? config.asChat() : config, hadoop())) {
+      byte[] line =
+          ((json ? line(generated) : generated.text()) + "\n").getBytes(StandardCharsets.UTF_8);
+      System.out.write(line, 0, line.length);
+    }
     System.out.flush();
     return 0;
   }
 
+  /** The only prompt's continuation. */
   static Generated generate(GenerateConfig config, Configuration hadoop) {
-    Sampler sampler = new Sampler(config.sampling(), config.seed());
+    return generateEach(config, hadoop).get(0);
+  }
+
+  /** One for each prompt, in their order; the i-th draws from the seed + i. */
+  static List<Generated> generateEach(GenerateConfig config, Configuration hadoop) {
+    warmUp(config.generate());
+    List<String> prompts = prompts(config, hadoop);
     try (LoadedModel model =
         LoadedModel.open(
             config.checkpoint(),
@@ -63,25 +77,79 @@ final class GenerateJob extends Job<GenerateConfig> {
             config.generate().threadCount(),
             config.generate().weights(),
             hadoop)) {
-      ChatTemplate template = config.chat() ? new ChatTemplate(model.tokenizer()) : null;
-      int[] prompt =
-          config.chat()
-              ? template.prompt(Conversation.asking(question(config)))
-              : prompt(config, model.tokenizer());
-      Function<int[], String> text =
-          ids ->
-              config.chat() ? template.answer(ids) : continuation(model.tokenizer(), prompt, ids);
-      List<String> stops = config.stop().orElse(List.of());
-      TokenBuffer said = new TokenBuffer();
-      IntPredicate stopped =
-          id -> {
-            said.add(id);
-            return !stops.isEmpty() && stopAt(text.apply(said.toArray()), stops) >= 0;
-          };
-      int[] ids =
+      List<Said> said = new ArrayList<>();
+      List<Generator.Request> requests = new ArrayList<>();
+      for (String prompt : prompts) {
+        Said each = new Said(config, model.tokenizer(), prompt);
+        Sampler sampler = new Sampler(config.sampling(), config.seed() + said.size());
+        said.add(each);
+        requests.add(new Generator.Request(each.prompt, sampler, each::stopsAfter));
+      }
+      List<Generator.Continuation> continuations =
           new Generator(model.engine(), model.checkpoint().parameters())
-              .generate(prompt, config.maxTokens(), stopIds(model), sampler, stopped)
-              .ids();
+              .generate(requests, config.maxTokens(), stopIds(model), config.generate().batch());
+      return IntStream.range(0, said.size())
+          .mapToObj(i -> said.get(i).generated(continuations.get(i).ids()))
+          .toList();
+    }
+  }
+
+  /** While the model is opened, on another core. */
+  private static void warmUp(GenerateConfig.Generation settings) {
+    if (settings.engine().equals(Engines.CPU)) {
+      Thread thread = new Thread(() -> CpuEngine.warmUp(settings.weights()), "warm-up");
+      thread.setDaemon(true);
+      thread.start();
+    }
+  }
+
+  /**
+   * @throws IllegalArgumentException when there is no such file or no line in it
+   */
+  private static List<String> prompts(GenerateConfig config, Configuration hadoop) {
+    if (config.prompts().isEmpty()) {
+      return List.of(config.prompt().orElse(""));
+    }
+    String file = config.prompts().get();
+    Storage storage = new Storage(hadoop);
+    if (!storage.exists(new Path(file))) {
+      throw new IllegalArgumentException(
+          "prompts %s: no such file, wanted one with a prompt on each line".formatted(file));
+    }
+    List<String> lines =
+        new String(storage.read(new Path(file)), StandardCharsets.UTF_8).lines().toList();
+    if (lines.isEmpty()) {
+      throw new IllegalArgumentException(
+          "prompts %s: the file is empty, wanted a prompt on each line".formatted(file));
+    }
+    return lines;
+  }
+
+  /** One prompt and what has been said after it. */
+  private static final class Said {
+    private final Function<int[], String> text;
+    private final List<String> stops;
+    private final TokenBuffer ids = new TokenBuffer();
+    private final int[] prompt;
+
+    Said(GenerateConfig config, Tokenizer tokenizer, String text) {
+      stops = config.stop().orElse(List.of());
+      if (config.chat()) {
+        ChatTemplate template = new ChatTemplate(tokenizer);
+        prompt = template.prompt(Conversation.asking(question(text)));
+        this.text = template::answer;
+      } else {
+        prompt = prompt(config, tokenizer, text);
+        this.text = ids -> continuation(tokenizer, prompt, ids);
+      }
+    }
+
+    boolean stopsAfter(int id) {
+      ids.add(id);
+      return !stops.isEmpty() && stopAt(text.apply(ids.toArray()), stops) >= 0;
+    }
+
+    Generated generated(int[] ids) {
       String whole = text.apply(ids);
       int end = stopAt(whole, stops);
       return new Generated(ids, end < 0 ? whole : whole.substring(0, end));
@@ -93,20 +161,20 @@ final class GenerateJob extends Job<GenerateConfig> {
     return stops.stream().mapToInt(text::indexOf).filter(at -> at >= 0).min().orElse(-1);
   }
 
-  private static String question(GenerateConfig config) {
-    if (config.text().isBlank()) {
+  private static String question(String text) {
+    if (text.isBlank()) {
       throw new IllegalArgumentException(
           "prompt: got none, wanted a question to answer; set prompt=…");
     }
-    return config.text();
+    return text;
   }
 
-  private static int[] prompt(GenerateConfig config, Tokenizer tokenizer) {
+  private static int[] prompt(GenerateConfig config, Tokenizer tokenizer, String text) {
     TokenBuffer ids = new TokenBuffer();
     if (config.addBos() && tokenizer.bosId() >= 0) {
       ids.add(tokenizer.bosId());
     }
-    tokenizer.encodeTo(config.text(), ids);
+    tokenizer.encodeTo(text, ids);
     return ids.toArray();
   }
 

@@ -96,6 +96,40 @@ class GenerateJobTest {
   }
 
   @Test
+  void aFileOfPromptsSaysOfEachWhatItSaysAlone(@TempDir Path folder) throws IOException {
+    List<String> prompts = List.of("the sky", "天空", "the", "a bird");
+    Path file = Files.write(folder.resolve("prompts.txt"), prompts);
+    for (String weights : List.of("f32", "q8_0")) {
+      List<String> alone = new ArrayList<>();
+      for (int i = 0; i < prompts.size(); i++) {
+        alone.add(
+            generate(
+                    "--json",
+                    "prompt=" + prompts.get(i),
+                    "max-tokens=7",
+                    "seed=" + (5 + i),
+                    "generate.weights=" + weights)
+                .out());
+      }
+      Said together =
+          generate(
+              "--json",
+              "prompts=" + file,
+              "max-tokens=7",
+              "seed=5",
+              "generate.batch=3",
+              "generate.weights=" + weights);
+      assertThat(together.out()).isEqualTo(String.join("", alone));
+    }
+    assertThat(generate("prompts=" + file, "prompt=the").err())
+        .contains("prompt and prompts: got both, wanted one of them");
+    assertThat(generate("prompts=" + folder.resolve("none.txt")).err())
+        .contains("none.txt: no such file, wanted one with a prompt on each line");
+    assertThat(generate("prompt=the", "generate.weights=q8_0", "generate.engine=nd4j").err())
+        .contains("weights: got q8_0 with the engine nd4j, wanted f32");
+  }
+
+  @Test
   void theTextIsWhatTheIdsAddToThePrompt() throws IOException {
     JsonNode generated = json(generate("--json", "prompt=the sky", "max-tokens=9", "seed=5"));
     TokenBuffer ids = new TokenBuffer();

@@ -165,6 +165,10 @@ public final class Directory {
         file,
         () -> {
           MessageDigest digest = sha256();
+          if (isLocal()) {
+            // The old file may be mapped, and stays so when it is deleted, not when it is cut.
+            java.nio.file.Files.deleteIfExists(localPath(file));
+          }
           var out = new DigestOutputStream(files.create(new Path(root, file), true), digest);
           var counted = new CountingStream(new BufferedOutputStream(out, CHUNK_BYTES));
           try (counted) {

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import org.bytedeco.javacpp.FloatPointer;
 
@@ -97,7 +98,8 @@ public final class HuggingFaceWeights {
 
   /**
    * Reads {@code model.safetensors} or the files that its index names, else {@code
-   * pytorch_model.bin} or its index's.
+   * pytorch_model.bin} or its index's. A local file of floats in buffer order, as those written here
+   * are, is mapped: what is written to the result then stays in memory.
    */
   static FloatPointer read(Directory directory, LlamaConfig config) {
     return read(directory, fileNames(directory), config);
@@ -106,6 +108,10 @@ public final class HuggingFaceWeights {
   /** Reads the files named. */
   static FloatPointer read(Directory directory, List<String> names, LlamaConfig config) {
     ParameterLayout layout = new ParameterLayout(config);
+    Optional<FloatPointer> mapped = mapped(directory, names, layout);
+    if (mapped.isPresent()) {
+      return mapped.get();
+    }
     FloatPointer parameters = new AlignedFloats(layout.length());
     try {
       read(directory, names, layout, parameters);
@@ -113,6 +119,29 @@ public final class HuggingFaceWeights {
     } catch (RuntimeException e) {
       parameters.close();
       throw e;
+    }
+  }
+
+  private static Optional<FloatPointer> mapped(
+      Directory directory, List<String> names, ParameterLayout layout) {
+    if (names.size() > 1 || !names.get(0).endsWith(".safetensors") || !directory.isLocal() || !MappedFloats.isPossible()) {
+      return Optional.empty();
+    }
+    try (SafeTensors file = SafeTensors.open(directory, names.get(0))) {
+      Map<String, SafeTensors.Entry> entries = file.entries();
+      check(List.of(file), layout);
+      long begin = entries.get(EMBEDDING).begin();
+      for (Slice slice : slices(layout)) {
+        SafeTensors.Entry entry = entries.get(slice.name());
+        if (entry.type() != SafeTensors.DataType.F32
+            || entry.begin() != begin + slice.offset() * Float.BYTES) {
+          return Optional.empty();
+        }
+      }
+      boolean twin = layout.config().tiedEmbeddings() && entries.containsKey(HEAD);
+      return twin || begin % Float.BYTES != 0
+          ? Optional.empty()
+          : Optional.of(MappedFloats.of(directory.localPath(names.get(0)), begin, layout.length()));
     }
   }
 
@@ -139,6 +168,17 @@ public final class HuggingFaceWeights {
 
   private static void read(
       List<TensorFile> files, ParameterLayout layout, FloatPointer parameters) {
+    Map<String, TensorFile> owners = check(files, layout);
+    for (Slice slice : slices(layout)) {
+      owners.get(slice.name()).read(slice.name(), parameters, slice.offset());
+    }
+    if (layout.config().tiedEmbeddings() && owners.containsKey(HEAD)) {
+      requireTwin(owners.get(HEAD), layout.embedding(), parameters);
+    }
+  }
+
+  /** Which file has which tensor; all of the layout's are there, in their shapes. */
+  private static Map<String, TensorFile> check(List<TensorFile> files, ParameterLayout layout) {
     Map<String, TensorFile> owners = new LinkedHashMap<>();
     for (TensorFile file : files) {
       file.shapes().keySet().forEach(name -> owners.put(name, file));
@@ -170,11 +210,8 @@ public final class HuggingFaceWeights {
                 + slice.shape()
                 + " by config.json");
       }
-      file.read(slice.name(), parameters, slice.offset());
     }
-    if (layout.config().tiedEmbeddings() && owners.containsKey(HEAD)) {
-      requireTwin(owners.get(HEAD), layout.embedding(), parameters);
-    }
+    return owners;
   }
 
   /** A tied model's file may repeat the embedding as its head, but not contradict it. */

@@ -62,7 +62,7 @@ final class CpuDecoder implements LlamaEngine.Decoder {
     for (int i = 0; i < ids.length; i++) {
       CpuDecoder sequence = (CpuDecoder) sequences.get(i);
       sequence.requireFits(ids[i]);
-      if (sequence.weights != ((CpuDecoder) sequences.get(0)).weights
+      if (!sequence.weights.equal(((CpuDecoder) sequences.get(0)).weights)
           || sequences.indexOf(sequence) != i) {
         throw new IllegalArgumentException(
             "decoders: wanted different sequences of one model whose parameters the engine keeps;"

@@ -78,6 +78,27 @@ class HuggingFaceTest {
   }
 
   @Test
+  void aFileWrittenHereIsMappedAndNeitherChangesWithTheModelNorTheOtherWayRound()
+      throws IOException {
+    export(TinyLlama.UNTIED);
+    byte[] file = Files.readAllBytes(folder.resolve("model.safetensors"));
+    try (Checkpoint read = Checkpoints.open(folder.toString(), hadoop);
+        FloatPointer expected = TinyLlama.random(TinyLlama.UNTIED, 1)) {
+      assertThat(read.parameters()).isInstanceOf(MappedFloats.class);
+      long length = new ParameterLayout(TinyLlama.UNTIED).length();
+      assertThat(Floats.equal(read.parameters(), 0, expected, 0, length)).isTrue();
+      read.parameters().put(0, 17);
+      assertThat(folder.resolve("model.safetensors")).hasBinaryContent(file);
+      Checkpoints.export(folder.toString(), hadoop, read);
+      assertThat(read.parameters().get(0)).isEqualTo(17);
+      assertThat(Floats.equal(read.parameters(), 1, expected, 1, length - 1)).isTrue();
+    }
+    try (Checkpoint again = Checkpoints.open(folder.toString(), hadoop)) {
+      assertThat(again.parameters().get(0)).isEqualTo(17);
+    }
+  }
+
+  @Test
   void aModelSplitOverSeveralFilesIsReadByItsIndex() throws IOException {
     LlamaConfig config = TinyLlama.UNTIED;
     export(config);

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import caravan.model.Golden;
 import caravan.model.engine.CpuEngine;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import java.util.function.IntPredicate;
 import org.junit.jupiter.api.AfterEach;
@@ -125,5 +127,40 @@ class GeneratorTest {
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> generator.generate(new int[1], -1, Set.of(), Sampler.greedy()))
         .hasMessage("max-tokens: got -1, wanted 0 or more");
+  }
+
+  @Test
+  void promptsSideBySideSayWhatEachSaysAlone() {
+    int[] all = golden.prompt();
+    List<Generator.Request> together = new ArrayList<>();
+    List<int[]> alone = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      int[] prompt = Arrays.copyOf(all, 1 + i % all.length);
+      int stopAfter = 2 + 3 * i;
+      together.add(new Generator.Request(prompt, sampler(i), after(stopAfter)));
+      alone.add(generator.generate(prompt, 9, Set.of(), sampler(i), after(stopAfter)).ids());
+    }
+    for (int batch : new int[] {1, 2, 8}) {
+      List<Generator.Request> fresh = new ArrayList<>();
+      for (int i = 0; i < 5; i++) {
+        fresh.add(new Generator.Request(together.get(i).prompt(), sampler(i), after(2 + 3 * i)));
+      }
+      assertThat(generator.generate(fresh, 9, Set.of(), batch))
+          .extracting(Generator.Continuation::ids)
+          .containsExactlyElementsOf(alone);
+    }
+    assertThat(alone).extracting(ids -> ids.length).containsExactly(2, 5, 8, 9, 9);
+    assertThatThrownBy(() -> generator.generate(together, 9, Set.of(), 0))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("batch: got 0, wanted at least 1");
+  }
+
+  private static Sampler sampler(long seed) {
+    return new Sampler(1, 0, 0.95, seed);
+  }
+
+  private static IntPredicate after(int tokens) {
+    int[] heard = {0};
+    return id -> ++heard[0] == tokens;
   }
 }
