@@ -98,8 +98,8 @@ public final class HuggingFaceWeights {
 
   /**
    * Reads {@code model.safetensors} or the files that its index names, else {@code
-   * pytorch_model.bin} or its index's. A local file of floats in buffer order, as those written here
-   * are, is mapped: what is written to the result then stays in memory.
+   * pytorch_model.bin} or its index's. A local file of floats in buffer order, as those written
+   * here are, is mapped: what is written to the result then stays in memory.
    */
   static FloatPointer read(Directory directory, LlamaConfig config) {
     return read(directory, fileNames(directory), config);
@@ -124,7 +124,10 @@ public final class HuggingFaceWeights {
 
   private static Optional<FloatPointer> mapped(
       Directory directory, List<String> names, ParameterLayout layout) {
-    if (names.size() > 1 || !names.get(0).endsWith(".safetensors") || !directory.isLocal() || !MappedFloats.isPossible()) {
+    if (names.size() > 1
+        || !names.get(0).endsWith(".safetensors")
+        || !directory.isLocal()
+        || !MappedFloats.isPossible()) {
       return Optional.empty();
     }
     try (SafeTensors file = SafeTensors.open(directory, names.get(0))) {
