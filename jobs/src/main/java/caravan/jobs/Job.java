@@ -1,5 +1,6 @@
 package caravan.jobs;
 
+import caravan.model.train.TrainConfig;
 import caravan.pipeline.S3a;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -123,16 +124,16 @@ public abstract class Job<C extends Record> implements Callable<Integer> {
   }
 
   /**
-   * The Spark session of a training: its driver takes what the workers send back.
+   * The Spark session of a training, with what the exchange of the workers' states needs.
    *
    * @param parameters of the model that is trained and averaged
    */
-  protected SparkSession openSparkToTrain(String name, long parameters, int workers) {
+  protected SparkSession openSparkToTrain(String name, long parameters, TrainConfig train) {
     return SparkSessions.open(
         "caravan " + name,
         master,
         sparkDefaults,
-        SparkSessions.forTraining(parameters, workers, sparkProperties()));
+        SparkSessions.forTraining(parameters, train, sparkProperties()));
   }
 
   /** Access to files, S3 included, for work that needs no Spark session. */

@@ -58,8 +58,7 @@ final class PretrainJob extends Job<PretrainJob.Config> {
   protected int run(Config config) {
     try (StartingModel model = startingModel(config, hadoop());
         StopRequest stop = new StopRequest();
-        SparkSession spark =
-            openSparkToTrain("pretrain", model.parameterCount(), config.train().workers())) {
+        SparkSession spark = openSparkToTrain("pretrain", model.parameterCount(), config.train())) {
       Trainer.Outcome outcome = train(spark, config, model, force(), stop);
       return outcome.finished() ? Caravan.DONE : Caravan.STOPPED;
     }

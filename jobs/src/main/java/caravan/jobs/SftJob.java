@@ -35,8 +35,7 @@ final class SftJob extends Job<SftConfig> {
     try (Checkpoint base = open(config, hadoop());
         StopRequest stop = new StopRequest();
         SparkSession spark =
-            openSparkToTrain(
-                "sft", new ParameterLayout(base.config()).length(), config.train().workers())) {
+            openSparkToTrain("sft", new ParameterLayout(base.config()).length(), config.train())) {
       Trainer.Outcome outcome = train(spark, config, base, force(), stop);
       return outcome.finished() ? Caravan.DONE : Caravan.STOPPED;
     }

@@ -1,5 +1,6 @@
 package caravan.jobs;
 
+import caravan.model.train.TrainConfig;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -10,6 +11,8 @@ import org.apache.spark.sql.SparkSession;
 
 /** Spark sessions: embedded in this JVM, or on the cluster that spark-submit names. */
 public final class SparkSessions {
+  private static final long MEBI = 1L << 20;
+
   private SparkSessions() {}
 
   /**
@@ -67,16 +70,33 @@ public final class SparkSessions {
   }
 
   /**
-   * What a driver must accept from its workers when parameters are averaged: one result of all
-   * workers (parameters and both moments, float32), and as much again for serialization.
+   * What Spark needs to train a model, where it is not set already. Averaged on the driver: a limit
+   * of results that takes those of all workers (parameters and optimizer state, float32), and as
+   * much again for serialization. In slices: a file of the shuffle for each slice, not compressed,
+   * which floats hardly are. Both: executors' memory beside their heaps, where the model lies.
+   *
+   * @param parameters of the model that is trained and averaged
    */
   public static Map<String, String> forTraining(
-      long parameters, int workers, Map<String, String> properties) {
-    long bytes = Math.max(1L << 30, 2L * workers * parameters * Float.BYTES * 3);
-    Map<String, String> all = new HashMap<>(properties);
-    if (!new SparkConf().contains("spark.driver.maxResultSize")) {
-      all.putIfAbsent("spark.driver.maxResultSize", (bytes >> 20) + "m");
+      long parameters, TrainConfig train, Map<String, String> properties) {
+    Map<String, String> needed = new HashMap<>();
+    if (train.exchange().equals("stock")) {
+      long bytes = 2L * train.workers() * parameters * Float.BYTES * 3;
+      needed.put("spark.driver.maxResultSize", Math.max(1L << 30, bytes) / MEBI + "m");
+    } else {
+      needed.put("spark.shuffle.compress", "false");
+      needed.put("spark.shuffle.sort.bypassMergeThreshold", "1000");
     }
-    return all;
+    // Parameters, gradient, two moments, and buffers of a step.
+    long offHeap = 5 * parameters * Float.BYTES + 512 * MEBI;
+    needed.put("spark.executor.memoryOverhead", offHeap / MEBI + "m");
+    // Spark remembers that many of its finished tasks in the driver's heap.
+    needed.put("spark.ui.retainedTasks", "1000");
+    needed.put("spark.ui.retainedJobs", "100");
+    needed.put("spark.ui.retainedStages", "100");
+    SparkConf given = new SparkConf();
+    needed.keySet().removeIf(given::contains);
+    needed.putAll(properties);
+    return needed;
   }
 }

@@ -4,6 +4,7 @@ import caravan.model.engine.ResidentTraining.Step;
 import caravan.model.train.Exchange.TrainedGraph;
 import caravan.model.train.Exchange.WorkerReport;
 import java.util.List;
+import java.util.Optional;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -18,6 +19,8 @@ import org.deeplearning4j.spark.impl.paramavg.ParameterAveragingTrainingMaster;
 import org.deeplearning4j.spark.impl.paramavg.ParameterAveragingTrainingResult;
 import org.deeplearning4j.spark.impl.paramavg.ParameterAveragingTrainingWorker;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * dl4j-spark's parameter averaging, one round per call: the data set holds one partition per
@@ -33,7 +36,11 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  */
 public final class AveragingMaster extends ParameterAveragingTrainingMaster {
   private final transient SparkComputationGraph graph;
+  private static final Logger log = LoggerFactory.getLogger(AveragingMaster.class);
+
   private final transient Exchange exchange;
+  private final Moments moments;
+  private final transient Optional<LostWorkers> lostWorkers;
   private transient Exchange.Start start;
   private transient Round lastRound;
 
@@ -73,6 +80,8 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
    * @param workers partitions per round
    * @param batchSequences sequences per step and worker
    * @param seed for the base class's random numbers, which this class leaves unused
+   * @param moments what becomes of the workers' optimizer state
+   * @param goOn whether a round ends without the workers whose executor was lost
    */
   AveragingMaster(
       JavaSparkContext spark,
@@ -80,7 +89,9 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
       int workers,
       int batchSequences,
       long seed,
-      Exchange exchange) {
+      Exchange exchange,
+      Moments moments,
+      boolean goOn) {
     super(
         new Builder(workers, batchSequences)
             .batchSizePerWorker(batchSequences)
@@ -91,6 +102,8 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
             .rddTrainingApproach(RDDTrainingApproach.Direct)
             .rngSeed(seed));
     this.exchange = exchange;
+    this.moments = moments;
+    lostWorkers = goOn ? Optional.of(new LostWorkers(spark.sc())) : Optional.empty();
     graph = new SparkComputationGraph(spark, new Unbuilt(configuration), this);
   }
 
@@ -117,7 +130,8 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
     }
     start = exchange.start();
     try {
-      doIteration(graph, data, 1, 1);
+      doIteration(graph, lostWorkers.map(lost -> lost.skipping(data)).orElse(data), 1, 1);
+      lostWorkers.ifPresent(lost -> lost.check(lastRound.workers().size(), numWorkers));
     } finally {
       start.close();
       start = null;
@@ -128,6 +142,7 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
   public ParameterAveragingTrainingWorker getWorkerInstance(SparkComputationGraph graph) {
     return new Worker(
         start,
+        moments,
         new WorkerConfiguration(true, rddDataSetNumExamples, batchSizePerWorker, 0, 0, false));
   }
 
@@ -138,7 +153,10 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
       JavaRDD<ParameterAveragingTrainingResult> results,
       int split,
       int splits) {
-    lastRound = report(exchange.average(results.map(result -> ((Result) result).trained)));
+    List<WorkerReport> reports =
+        exchange.average(results.map(result -> ((Result) result).trained));
+    reports.stream().map(WorkerReport::notice).filter(n -> !n.isEmpty()).forEach(log::warn);
+    lastRound = report(reports);
   }
 
   private static Round report(List<WorkerReport> workers) {
@@ -209,18 +227,22 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
   private static final class Worker extends ParameterAveragingTrainingWorker {
     private static final long serialVersionUID = 1;
     private final Exchange.Start start;
+    private final Moments moments;
     private transient GraphSteps training;
+    private transient String notice;
     private transient long startNanos;
 
-    Worker(Exchange.Start start, WorkerConfiguration configuration) {
+    Worker(Exchange.Start start, Moments moments, WorkerConfiguration configuration) {
       super(null, true, configuration, null, null, null);
       this.start = start;
+      this.moments = moments;
     }
 
     @Override
     public ComputationGraph getInitialModelGraph() {
       ComputationGraph graph = WorkerGraphs.take(start.configurationJson());
       start.into(graph);
+      notice = moments.begin(graph, TaskContext.getPartitionId());
       training = null;
       startNanos = System.nanoTime();
       return graph;
@@ -239,9 +261,10 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
     @Override
     public ParameterAveragingTrainingResult getFinalResult(ComputationGraph graph) {
       List<Step> steps = training.finish();
-      WorkerReport report =
-          new WorkerReport(
-              TaskContext.getPartitionId(), steps, (System.nanoTime() - startNanos) / 1e9);
+      double seconds = (System.nanoTime() - startNanos) / 1e9;
+      int worker = TaskContext.getPartitionId();
+      moments.end(graph, worker);
+      WorkerReport report = new WorkerReport(worker, steps, seconds, notice);
       return new Result(new TrainedGraph(start.configurationJson(), graph, report));
     }
   }

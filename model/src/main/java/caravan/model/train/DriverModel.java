@@ -39,7 +39,9 @@ final class DriverModel implements TrainedModel {
             config.workers(),
             config.workerSequences(),
             setup.seed(),
-            exchange);
+            exchange,
+            Moments.AVERAGE,
+            config.onWorkerLoss().equals("continue"));
   }
 
   private static void checkLimits(
@@ -59,7 +61,25 @@ final class DriverModel implements TrainedModel {
               + " floats of optimizer state each send "
               + needed
               + "; set spark.driver.maxResultSize="
-              + 2 * needed);
+              + 2 * needed
+              + " or train.exchange=sliced");
+    }
+    // What was sent, what comes back, the mean, and their serialized forms in between.
+    long heap = (workers + 3) * (parameters + state) * Float.BYTES;
+    long given = Runtime.getRuntime().maxMemory();
+    if (given < heap) {
+      throw new IllegalArgumentException(
+          "spark.driver.memory: got "
+              + (given >> 20)
+              + " MiB, averaging "
+              + parameters
+              + " parameters of "
+              + workers
+              + " workers on the driver takes about "
+              + (heap >> 20)
+              + "; set spark.driver.memory="
+              + (heap + heap / 4 >> 20)
+              + "m or train.exchange=sliced");
     }
   }
 

@@ -44,8 +44,10 @@ interface Exchange {
    * @param worker its number, from 0
    * @param steps that it took
    * @param seconds that they took, reading its batches included
+   * @param notice what the user should know; empty for nothing
    */
-  record WorkerReport(int worker, List<Step> steps, double seconds) implements Serializable {
+  record WorkerReport(int worker, List<Step> steps, double seconds, String notice)
+      implements Serializable {
     /** Tokens that had a loss: its weight in the mean. */
     long targetTokens() {
       return steps.stream().mapToLong(Step::targetTokens).sum();

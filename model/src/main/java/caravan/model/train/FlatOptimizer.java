@@ -26,6 +26,9 @@ public abstract class FlatOptimizer implements WholeVectorUpdater {
   /** Floats of state that this answers Deeplearning4j with; negative: as many as it asks for. */
   private transient long stateAtTensor = -1;
 
+  /** The step before which the state was all zeros. */
+  private transient int stateBegan;
+
   /**
    * @param schedule learning rate per step
    * @param clipNorm gradients of a larger global norm are scaled down to it; 0 for no clipping
@@ -43,6 +46,20 @@ public abstract class FlatOptimizer implements WholeVectorUpdater {
   abstract FlatOptimizer copy();
 
   abstract FlatUpdater<?> updater();
+
+  /** Says that the state is all zeros before this step: the bias correction counts from there. */
+  final void stateBegins(int iteration) {
+    stateBegan = iteration;
+  }
+
+  final int stateBegan() {
+    return stateBegan;
+  }
+
+  /** Steps that have shaped the state before this one. */
+  final int stepsOfState(int iteration) {
+    return Math.min(turns.stepsOfTurn(iteration), iteration - stateBegan);
+  }
 
   final double clipNorm() {
     return clipNorm;

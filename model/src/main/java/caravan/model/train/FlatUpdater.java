@@ -113,7 +113,7 @@ public abstract class FlatUpdater<C extends FlatOptimizer> implements GradientUp
         new Pass(
             clip ? (float) (config.clipNorm() / gradientNorm) : 1f,
             config.getLearningRate(iteration, epoch),
-            config.turns().stepsOfTurn(iteration) + 1);
+            config.stepsOfState(iteration) + 1);
     long stateAt = 0;
     long end = 0;
     for (int range = 0; range < moved.count(); range++) {

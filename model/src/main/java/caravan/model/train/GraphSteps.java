@@ -85,7 +85,8 @@ public final class GraphSteps {
             .orElseThrow()
             .getConfig()
             .getLearningRate(iteration, graph.getConfiguration().getEpochCount());
-    resident.get().step(LlamaOutput.tokens(batch.getFeatures(0), targets), rate, iteration);
+    int shaped = updater.orElseThrow().getConfig().stepsOfState(iteration);
+    resident.get().step(LlamaOutput.tokens(batch.getFeatures(0), targets), rate, shaped);
     graph.getConfiguration().setIterationCount(iteration + 1);
   }
 

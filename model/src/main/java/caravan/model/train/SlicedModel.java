@@ -8,8 +8,11 @@ import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.model.checkpoint.Directory;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.util.SerializableConfiguration;
@@ -38,10 +41,17 @@ final class SlicedModel implements TrainedModel {
   private final Trainer.Setup setup;
   private final ComputationGraphConfiguration configuration;
   private final Slicing slicing;
+  private final Moments moments;
+
+  /** Of optimizer state that is exchanged and saved in checkpoints. */
   private final int vectors;
+
   private final SlicedExchange exchange;
   private final AveragingMaster master;
   private Origin origin;
+
+  /** Steps whose states wait to be written. */
+  private final Set<Integer> waiting = ConcurrentHashMap.newKeySet();
 
   /** Rounds since the origin, in their order. */
   private List<Done> rounds = List.of();
@@ -57,11 +67,12 @@ final class SlicedModel implements TrainedModel {
     configuration =
         LlamaGraph.configuration(config.layer(setup.model(), setup.seed()), updater, setup.seed());
     long parameters = new ParameterLayout(setup.model()).length();
-    vectors = updater.stateVectors();
+    moments = Moments.of(config, setup.output(), spark.hadoopConfiguration());
+    vectors = moments.travel() ? updater.stateVectors() : 0;
     slicing =
         Slicing.of(
             parameters,
-            updater.stateSize(parameters),
+            moments.travel() ? updater.stateSize(parameters) : 0,
             config.workers(),
             spark.getConf().getInt("spark.shuffle.sort.bypassMergeThreshold", 200));
     exchange = exchange();
@@ -81,7 +92,10 @@ final class SlicedModel implements TrainedModel {
   private AveragingMaster master(Exchange averaging) {
     TrainConfig config = setup.config();
     return new AveragingMaster(
-        spark, configuration, config.workers(), config.workerSequences(), setup.seed(), averaging);
+        spark, configuration, config.workers(), config.workerSequences(), setup.seed(),
+        averaging,
+        moments,
+        config.onWorkerLoss().equals("continue"));
   }
 
   /** Writes the base model to where executors can read it. */
@@ -111,6 +125,7 @@ final class SlicedModel implements TrainedModel {
         () -> {
           AveragingMaster.Round done = master.round(data);
           remember(new Done(data, exchange.state().step()));
+          forgetMoments();
           return done;
         },
         () -> exchange.become(again(Integer.MAX_VALUE)));
@@ -126,6 +141,18 @@ final class SlicedModel implements TrainedModel {
     List<Done> all = new ArrayList<>(rounds);
     all.add(done);
     rounds = List.copyOf(all);
+  }
+
+  /** Moments of the last two rounds, of checkpoints, and of what is about to be one, are kept. */
+  private synchronized void forgetMoments() {
+    Set<Integer> steps = new HashSet<>(waiting);
+    steps.add(origin.step());
+    rounds.subList(Math.max(0, rounds.size() - 2), rounds.size())
+        .forEach(round -> steps.add(round.stepAfter));
+    new CheckpointStore(setup.output(), spark.hadoopConfiguration())
+        .steps()
+        .forEach(step -> steps.add(Math.toIntExact(step)));
+    moments.keep(steps);
   }
 
   /** From now on what was saved is where lost slices come from. */
@@ -241,6 +268,7 @@ final class SlicedModel implements TrainedModel {
 
     Slices(StateBlocks state) {
       this.state = state;
+      waiting.add(state.step());
     }
 
     @Override
@@ -289,6 +317,7 @@ final class SlicedModel implements TrainedModel {
 
     @Override
     public void close() {
+      waiting.remove(state.step());
       state.release();
     }
   }

@@ -266,6 +266,15 @@ public record TrainConfig(
     choice("exchange-precision", exchangePrecision, "fp32", "bf16", "fp16");
     choice("moments", moments, "average", "reset", "local");
     choice("on-worker-loss", onWorkerLoss, "recompute", "continue");
+    if (exchange.equals("stock")
+        && !(moments.equals("average") && exchangePrecision.equals("fp32"))) {
+      throw new IllegalArgumentException(
+          "train.exchange: got stock with train.moments = "
+              + moments
+              + " and train.exchange-precision = "
+              + exchangePrecision
+              + ", wanted sliced: stock averages all of the state in fp32");
+    }
     choice("engine", engine, Engines.CPU, Engines.ND4J, Engines.CUDA);
     Engines.named(engine, precision, recompute);
     if (engine.equals(Engines.CUDA) && !(loss.isPlain() && dropout.isOff())) {

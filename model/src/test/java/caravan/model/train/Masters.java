@@ -17,6 +17,8 @@ final class Masters {
         workers,
         batchSequences,
         1,
-        new StockExchange(spark, graph, Optional.empty()));
+        new StockExchange(spark, graph, Optional.empty()),
+        Moments.AVERAGE,
+        false);
   }
 }

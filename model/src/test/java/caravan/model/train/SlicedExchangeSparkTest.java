@@ -1,10 +1,13 @@
 package caravan.model.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
 import caravan.model.ParameterRanges;
+import caravan.model.checkpoint.Checkpoint;
+import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.SpecialTokens;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -12,9 +15,11 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -138,6 +143,65 @@ class SlicedExchangeSparkTest {
     }
   }
 
+  @Test
+  void localMomentsOfOneWorkerAreLocalTrainingBitForBit(@TempDir Path output) throws IOException {
+    Trainer.Setup setup = setup(output, Map.of("workers", 1, "steps", 7, "moments", "local"));
+    new Trainer(spark, setup).run(() -> false, m -> {});
+    ComputationGraph local = Trainer.initial(setup);
+    LocalTrainer.train(local, DATA, new SequenceOrder(60, 3), 0, 4, 7);
+    assertThat(parameters(output)).containsExactly(GraphState.of(local).parameters());
+    try (var kept = Files.list(output.resolve("moments"))) {
+      assertThat(kept.map(path -> path.getFileName().toString()).sorted())
+          .containsExactly("step-00000006", "step-00000007");
+    }
+  }
+
+  @Test
+  void workersFindTheirOwnMomentsAgainAfterAResume(@TempDir Path whole, @TempDir Path parts)
+      throws IOException {
+    Map<String, Object> changes = Map.of("workers", 2, "steps", 7, "moments", "local");
+    new Trainer(spark, setup(whole, changes)).run(() -> false, m -> {});
+    List<Metrics> seen = new ArrayList<>();
+    new Trainer(spark, setup(parts, changes)).run(() -> seen.size() > 0, seen::add);
+    new Trainer(spark, setup(parts, changes)).run(() -> false, m -> {});
+    assertThat(bytes(parts, "model.safetensors")).isEqualTo(bytes(whole, "model.safetensors"));
+  }
+
+  /** A round from moments of zero is a fresh optimizer's first, but for the learning rate. */
+  @Test
+  void momentsThatAreResetBeginEveryRoundAsAFreshOptimizerWould(@TempDir Path output) {
+    Map<String, Object> changes =
+        Map.of("workers", 1, "steps", 7, "moments", "reset", "schedule", "constant",
+            "warmupSteps", 0);
+    Trainer.Setup setup = setup(output, changes);
+    new Trainer(spark, setup).run(() -> false, m -> {});
+    ComputationGraph local = Trainer.initial(setup);
+    for (int step = 0; step < 7; step += 3) {
+      int steps = Math.min(3, 7 - step);
+      local.getConfiguration().setIterationCount(0);
+      local.getUpdater().getStateViewArray().assign(0);
+      LocalTrainer.train(local, DATA, new SequenceOrder(60, 3), step * 4L, 4, steps);
+    }
+    assertThat(parameters(output)).containsExactly(GraphState.of(local).parameters());
+  }
+
+  @Test
+  void theStockExchangeRefusesWhatOnlySlicesOffer() {
+    assertThatThrownBy(() -> TrainConfigs.with(TrainConfigs.SMALL, Map.of("moments", "local")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("train.exchange: got stock with train.moments = local")
+        .hasMessageContaining("wanted sliced");
+  }
+
+  private static float[] parameters(Path output) {
+    try (Checkpoint checkpoint =
+        new CheckpointStore(output.toString(), new Configuration()).load(7)) {
+      float[] values = new float[(int) checkpoint.parameters().capacity()];
+      checkpoint.parameters().get(values);
+      return values;
+    }
+  }
+
   private static byte[] bytes(Path output, String file) throws IOException {
     return Files.readAllBytes(output.resolve("checkpoints/step-00000007").resolve(file));
   }
@@ -147,18 +211,24 @@ class SlicedExchangeSparkTest {
   }
 
   private static Trainer.Setup setup(Path output, int steps, String exchange, String outer) {
-    TrainConfig config =
-        TrainConfigs.with(
-            TrainConfigs.SMALL,
-            Map.of(
-                "steps",
-                steps,
-                "workers",
-                2,
-                "exchange",
-                exchange,
-                "outer",
-                new TrainConfig.Outer(outer, 0.7, 0.9)));
+    return setup(
+        output,
+        Map.of(
+            "steps",
+            steps,
+            "workers",
+            2,
+            "exchange",
+            exchange,
+            "outer",
+            new TrainConfig.Outer(outer, 0.7, 0.9)));
+  }
+
+  /** A sliced exchange unless the changes say otherwise. */
+  private static Trainer.Setup setup(Path output, Map<String, Object> changes) {
+    Map<String, Object> all = new HashMap<>(Map.of("exchange", "sliced"));
+    all.putAll(changes);
+    TrainConfig config = TrainConfigs.with(TrainConfigs.SMALL, all);
     return new Trainer.Setup(
         MODEL,
         config,
@@ -184,7 +254,7 @@ class SlicedExchangeSparkTest {
   }
 
   private static AveragingMaster master(SlicedExchange exchange) {
-    return new AveragingMaster(spark, graph().getConfiguration(), 3, 4, 1, exchange);
+    return new AveragingMaster(spark, graph().getConfiguration(), 3, 4, 1, exchange, Moments.AVERAGE, false);
   }
 
   /** Many small slices, the last of each part shorter. */
