@@ -6,7 +6,8 @@
 
 Per case a directory as `save_pretrained` writes it (config.json, model.safetensors), golden.json (token ids, labels,
 loss, greedy continuation) and golden.safetensors (logits, the gradient of every parameter, and the parameters after two
-steps of AdamW).
+steps of AdamW). Two cases also have the gradient under label smoothing and z-loss, and the parameters after steps of SGD
+and Lion.
 """
 import argparse
 import json
@@ -72,6 +73,52 @@ def stepped(folder, ids, labels):
     return {f"stepped.{key}": p.detach().contiguous() for key, p in model.named_parameters()}
 
 
+class Lion(torch.optim.Optimizer):
+    """Program 1 of arXiv 2302.06675, line by line, without its weight decay."""
+
+    def __init__(self, parameters, lr, betas):
+        super().__init__(parameters, dict(lr=lr, betas=betas))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for weight in group["params"]:
+                momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+                update = torch.sign(momentum * beta1 + weight.grad * (1 - beta1))
+                momentum.copy_(momentum * beta2 + weight.grad * (1 - beta2))
+                weight.sub_(update * group["lr"])
+
+
+OPTIMIZERS = {
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9),
+    "lion": lambda parameters: Lion(parameters, lr=0.01, betas=(0.9, 0.99)),
+}
+
+
+def stepped_by(optimizer, folder, ids, labels):
+    """The parameters after three steps of another optimizer with clipping."""
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    steps = OPTIMIZERS[optimizer](list(model.parameters()))
+    for _ in range(3):
+        steps.zero_grad()
+        model(input_ids=ids, labels=labels).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        steps.step()
+    return {f"{optimizer}.{key}": p.detach().contiguous() for key, p in model.named_parameters()}
+
+
+def objective(folder, ids, labels):
+    """Cross entropy with label smoothing 0.1 plus z-loss with coefficient 0.01, and its gradient."""
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
+    logits = model(input_ids=ids).logits[:, :-1].flatten(0, 1)
+    targets = labels[:, 1:].flatten()
+    log_z = torch.logsumexp(logits[targets != -100], dim=-1)
+    loss = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=0.1) + 0.01 * log_z.square().mean()
+    loss.backward()
+    return loss.item(), {f"objective.{key}": p.grad.contiguous() for key, p in model.named_parameters()}
+
+
 def make(name, folder):
     """Makes one case; numpy draws the numbers because its RandomState never changes."""
     settings, dtype = CASES[name]
@@ -95,6 +142,10 @@ def make(name, folder):
     tensors = {"logits": output.logits.detach().contiguous()}
     tensors |= {f"gradient.{key}": p.grad.contiguous() for key, p in model.named_parameters()}
     tensors |= stepped(folder, ids, labels)
+    more = {}
+    if name in ("tied", "grouped-untied"):
+        more["objective"], gradient = objective(folder, ids, labels)
+        tensors |= gradient | stepped_by("sgd", folder, ids, labels) | stepped_by("lion", folder, ids, labels)
     save_file(tensors, folder / "golden.safetensors")
 
     prompt = ids[:1, :PROMPT]
@@ -105,7 +156,7 @@ def make(name, folder):
     if margin < 1e-3:
         sys.exit(f"{name}: the greedy choice is won by only {margin}: choose another seed")
     golden = dict(ids=ids.tolist(), labels=labels.tolist(), loss=output.loss.item(), prompt=prompt[0].tolist(),
-                  continuation=generated[0, PROMPT:].tolist())
+                  continuation=generated[0, PROMPT:].tolist(), **more)
     (folder / "golden.json").write_text(json.dumps(golden) + "\n")
 
 
@@ -113,9 +164,11 @@ def difference(case, left, right):
     """What differs between two directories of one case, or an empty list."""
     problems = []
     a, b = (json.loads((folder / "golden.json").read_text()) for folder in (left, right))
-    problems += [f"{case}: {key} is {a[key]}, was {b[key]}" for key in a if key != "loss" and a[key] != b[key]]
-    if abs(a["loss"] - b["loss"]) > 1e-5:
-        problems.append(f"{case}: loss is {a['loss']}, was {b['loss']}")
+    problems += [f"{case}: {key} is {a[key]}, was {b[key]}" for key in a
+                 if key not in ("loss", "objective") and a[key] != b[key]]
+    for key in ("loss", "objective"):
+        if abs(a.get(key, 0) - b.get(key, 0)) > 1e-5:
+            problems.append(f"{case}: {key} is {a.get(key)}, was {b.get(key)}")
     for file, tolerance in (("model.safetensors", 0), ("golden.safetensors", 1e-5)):
         a, b = (load_file(folder / file) for folder in (left, right))
         if a.keys() != b.keys():

@@ -104,6 +104,25 @@ public final class Golden implements AutoCloseable {
     return tensor("stepped." + name);
   }
 
+  /** Cross entropy with label smoothing 0.1 plus z-loss with coefficient 0.01; in some cases. */
+  public double objective() {
+    return values.get("objective").asDouble();
+  }
+
+  /** The objective's gradient by a parameter. */
+  public float[] objectiveGradient(String name) {
+    return tensor("objective." + name);
+  }
+
+  /**
+   * A parameter after three steps on the batch, clipped at 1.
+   *
+   * @param optimizer {@code sgd} (rate .1, momentum .9) or {@code lion} (rate .01, betas .9, .99)
+   */
+  public float[] steppedBy(String optimizer, String name) {
+    return tensor(optimizer + "." + name);
+  }
+
   /** Natural log-probability of a token at position {@code p} of the flat batch. */
   public double logProbability(int p, int token) {
     float[] logits = logits();

@@ -51,10 +51,9 @@ class ObjectiveTest {
     }
   }
 
-  @ParameterizedTest(name = "tied {0}")
-  @CsvSource({"true", "false"})
-  void gradient_in_double_equals_finite_differences_while_the_same_values_are_zeroed(boolean tied) {
-    LlamaConfig config = new LlamaConfig(10, 6, 2, 2, 1, 4, 7, 8, 10_000, 1e-5, tied);
+  @Test
+  void gradient_in_double_equals_finite_differences_while_the_same_values_are_zeroed() {
+    LlamaConfig config = new LlamaConfig(10, 6, 1, 2, 1, 4, 7, 8, 10_000, 1e-5, true);
     Nd4jEngine engine = new Nd4jEngine(config, DataType.DOUBLE);
     INDArray parameters = Examples.parameters(config, DataType.DOUBLE, 3);
     TokenBatch batch = Examples.batch(config, 2, 4, 4);
@@ -64,7 +63,7 @@ class ObjectiveTest {
     INDArray scratch = parameters.ulike();
     double step = 1e-5;
     for (ParameterLayout.Tensor tensor : new ParameterLayout(config).tensors()) {
-      for (long i = 0; i < tensor.length(); i += Math.max(1, tensor.length() / 5)) {
+      for (long i = 0; i < tensor.length(); i += Math.max(1, tensor.length() / 3)) {
         long at = tensor.offset() + i;
         double original = parameters.getDouble(at);
         parameters.putScalar(at, original + step);

@@ -44,7 +44,6 @@ class OptimizersTest {
       updater.applyUpdater(update, step, 0);
       double scale = Math.min(1, 2 / norm(gradient));
       for (int i = 0; i < LENGTH; i++) {
-        // def train(weight, gradient, momentum, lr): interp(...)
         double g = gradient[i] * scale;
         double wanted = 0.01 * Math.signum(0.9 * m[i] + (1 - 0.9) * g);
         m[i] = 0.99 * m[i] + (1 - 0.99) * g;
@@ -213,6 +212,24 @@ class OptimizersTest {
     assertThatThrownBy(() -> TrainedTensors.turns(layout, List.of("*"), 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("leaves nothing to train");
+  }
+
+  @Test
+  void aGpuThatHasNoSuchLossIsRefusedBeforeTraining() {
+    assertThatThrownBy(
+            () ->
+                TrainConfigs.with(
+                    TrainConfigs.SMALL,
+                    Map.of("engine", "cuda", "loss", new TrainConfig.Loss(1e-4, 0))))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(
+            "train.engine: got cuda with train.loss or train.dropout, wanted cpu");
+    assertThatThrownBy(() -> new TrainConfig.Loss(0, 1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("train.loss.label-smoothing: got 1.0, wanted a number in [0, 1)");
+    assertThatThrownBy(() -> new TrainConfig.Optimizer("adam", 0))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("train.optimizer.kind: got adam, wanted one of adamw, lion, sgd");
   }
 
   private static ComputationGraph graph(TrainConfig config) {
