@@ -2,6 +2,7 @@ package caravan.pipeline.tokenize;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import caravan.pipeline.shard.ShardPlan;
 import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.shard.TokenType;
 import java.nio.ByteBuffer;
@@ -114,11 +115,14 @@ class EncodedDocumentTest {
     assertThat(slices.shards().get(slices.shards().size() - 1))
         .returns(TokenManifest.VALIDATION, ShardSlices.ShardRange::split)
         .returns(slices.count(), ShardSlices.ShardRange::endSlice);
+    ShardPlan plan = new ShardPlan(train, 20_000_000);
     long[] ofSlice = new long[slices.count()];
     int before = 0;
     for (int bucket = 0; bucket < train.length; bucket++) {
       int slice = slices.slice(0, bucket);
       assertThat(slice).isBetween(before, before + 1);
+      ShardSlices.ShardRange shard = slices.shards().get(plan.shardOf(bucket));
+      assertThat(slice).isBetween(shard.firstSlice(), shard.endSlice() - 1);
       ofSlice[slice] += train[bucket];
       before = slice;
     }
