@@ -18,7 +18,7 @@ record EvaluateConfig(
     List<Task> tasks,
     Optional<String> tokens,
     Optional<List<String>> items,
-    boolean addBos,
+    Optional<Boolean> addBos,
     String output,
     long seed,
     Evaluation evaluate,

@@ -139,7 +139,7 @@ final class EvaluateJob extends Job<EvaluateConfig> {
     settings.put("tokenizer", model.tokenizer().sha256());
     settings.put("tasks", config.tasks());
     settings.put("seed", config.seed());
-    settings.put("add-bos", config.addBos());
+    settings.put("add-bos", model.addsBos(config.addBos()));
     settings.put("split", config.evaluate().split());
     settings.put("max-tokens", config.evaluate().maxTokens());
     settings.put("max-items", config.evaluate().maxItems());

@@ -224,7 +224,8 @@ final class EvaluationTasks {
 
   private Loglikelihood.Request request(String line, String location) {
     LoglikelihoodItem.Ids ids =
-        LoglikelihoodItem.parse(line, location).encode(model.tokenizer(), config.addBos());
+        LoglikelihoodItem.parse(line, location)
+            .encode(model.tokenizer(), model.addsBos(config.addBos()));
     int longest = model.config().contextLength();
     if (ids.continuation().length > longest) {
       throw new IllegalArgumentException(

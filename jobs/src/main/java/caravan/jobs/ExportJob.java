@@ -64,7 +64,9 @@ final class ExportJob extends Job<ExportJob.Config> {
               .formatted(path, Tokenizers.FILE));
     }
     return GgufVocabulary.keys(
-        SentencePieceTokenizer.of(file, path).model(), model.config().vocabSize());
+        SentencePieceTokenizer.of(file, path).model(),
+        model.config().vocabSize(),
+        LoadedModel.addsBos(path, model));
   }
 
   static String described(Checkpoint model, String output) {

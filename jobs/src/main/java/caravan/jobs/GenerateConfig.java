@@ -27,7 +27,7 @@ record GenerateConfig(
     Optional<List<String>> stop,
     long seed,
     boolean chat,
-    boolean addBos,
+    Optional<Boolean> addBos,
     Generation generate,
     ModelContext model) {
 

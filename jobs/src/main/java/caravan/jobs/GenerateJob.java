@@ -80,7 +80,7 @@ final class GenerateJob extends Job<GenerateConfig> {
       List<Said> said = new ArrayList<>();
       List<Generator.Request> requests = new ArrayList<>();
       for (String prompt : prompts) {
-        Said each = new Said(config, model.tokenizer(), prompt);
+        Said each = new Said(config, model, prompt);
         Sampler sampler = new Sampler(config.sampling(), config.seed() + said.size());
         said.add(each);
         requests.add(new Generator.Request(each.prompt, sampler, each::stopsAfter));
@@ -132,14 +132,15 @@ final class GenerateJob extends Job<GenerateConfig> {
     private final TokenBuffer ids = new TokenBuffer();
     private final int[] prompt;
 
-    Said(GenerateConfig config, Tokenizer tokenizer, String text) {
+    Said(GenerateConfig config, LoadedModel model, String text) {
+      Tokenizer tokenizer = model.tokenizer();
       stops = config.stop().orElse(List.of());
       if (config.chat()) {
         ChatTemplate template = new ChatTemplate(tokenizer);
         prompt = template.prompt(Conversation.asking(question(text)));
         this.text = template::answer;
       } else {
-        prompt = prompt(config, tokenizer, text);
+        prompt = prompt(tokenizer, model.addsBos(config.addBos()), text);
         this.text = ids -> continuation(tokenizer, prompt, ids);
       }
     }
@@ -169,9 +170,9 @@ final class GenerateJob extends Job<GenerateConfig> {
     return text;
   }
 
-  private static int[] prompt(GenerateConfig config, Tokenizer tokenizer, String text) {
+  private static int[] prompt(Tokenizer tokenizer, boolean addsBos, String text) {
     TokenBuffer ids = new TokenBuffer();
-    if (config.addBos() && tokenizer.bosId() >= 0) {
+    if (addsBos && tokenizer.bosId() >= 0) {
       ids.add(tokenizer.bosId());
     }
     tokenizer.encodeTo(text, ids);

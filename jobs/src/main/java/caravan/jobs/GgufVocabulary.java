@@ -10,9 +10,11 @@ import caravan.pipeline.tokenize.SentencePieceModel.Specials;
 import caravan.pipeline.tokenize.SentencePieceModel.TrainerSpec;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The {@code tokenizer.ggml.*} keys of a GGUF file as tokenizer files, and back: SentencePiece BPE
@@ -47,13 +49,34 @@ final class GgufVocabulary {
       return Map.of();
     }
     return switch (model.toString()) {
-      case "llama" -> Tokenizers.files(SentencePieceTokenizer.of(sentencePiece().toBytes(), where));
+      case "llama" -> sentencePieceFiles();
       case "gpt2" -> byteLevelBpe();
       default ->
           throw new IllegalArgumentException(
               "%s: %smodel is %s, wanted llama (SentencePiece BPE) or gpt2 (byte-level BPE)"
                   .formatted(where, PREFIX, model));
     };
+  }
+
+  private Map<String, byte[]> sentencePieceFiles() {
+    SentencePieceModel model = sentencePiece();
+    Map<String, byte[]> files =
+        new HashMap<>(Tokenizers.files(SentencePieceTokenizer.of(model.toBytes(), where)));
+    addsBos()
+        .ifPresent(
+            adds -> {
+              Map<String, Object> config = new LinkedHashMap<>(model.transformersConfig());
+              config.put("add_bos_token", adds);
+              files.put("tokenizer_config.json", Json.bytes(config));
+            });
+    return files;
+  }
+
+  /** What the file says of BOS before a text, if it does. */
+  private Optional<Boolean> addsBos() {
+    return metadata.get(PREFIX + "add_bos_token") instanceof Boolean adds
+        ? Optional.of(adds)
+        : Optional.empty();
   }
 
   private SentencePieceModel sentencePiece() {
@@ -164,6 +187,7 @@ final class GgufVocabulary {
 
   private byte[] config(List<?> tokens) {
     Map<String, Object> config = new LinkedHashMap<>();
+    addsBos().ifPresent(adds -> config.put("add_bos_token", adds));
     config.put("tokenizer_class", "PreTrainedTokenizerFast");
     config.put("clean_up_tokenization_spaces", false);
     for (String role : List.of("bos", "eos", "unknown")) {
@@ -228,7 +252,7 @@ final class GgufVocabulary {
    *
    * @param vocabSize the model's: ids without a piece become unused ones
    */
-  static Map<String, Object> keys(SentencePieceModel model, int vocabSize) {
+  static Map<String, Object> keys(SentencePieceModel model, int vocabSize, boolean addsBos) {
     List<Piece> pieces = new ArrayList<>(model.pieces());
     while (pieces.size() < vocabSize) {
       pieces.add(new Piece("<unused%d>".formatted(pieces.size()), 0, PieceType.UNUSED));
@@ -249,7 +273,7 @@ final class GgufVocabulary {
     keys.put(PREFIX + "bos_token_id", specials.bosId());
     keys.put(PREFIX + "eos_token_id", specials.eosId());
     keys.put(PREFIX + "unknown_token_id", specials.unkId());
-    keys.put(PREFIX + "add_bos_token", true);
+    keys.put(PREFIX + "add_bos_token", addsBos);
     keys.put(PREFIX + "add_eos_token", false);
     keys.put(PREFIX + "add_space_prefix", model.normalizer().addDummyPrefix());
     return keys;

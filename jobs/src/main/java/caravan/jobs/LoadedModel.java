@@ -7,10 +7,13 @@ import caravan.model.engine.Engines;
 import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.StoredWeights;
 import caravan.model.engine.WeightType;
+import caravan.pipeline.Json;
 import caravan.pipeline.Storage;
 import caravan.pipeline.tokenize.Encoder;
 import caravan.pipeline.tokenize.Tokenizer;
 import caravan.pipeline.tokenize.TokenizerFiles;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -24,14 +27,18 @@ import org.bytedeco.javacpp.BytePointer;
 /** A checkpoint ready to be asked: its parameters, its tokenizer and an engine for its shape. */
 final class LoadedModel implements AutoCloseable {
   private static final int HASHED_BYTES = 1 << 20;
+  private static final String TOKENIZER_CONFIG = "tokenizer_config.json";
 
   private final Checkpoint checkpoint;
   private final Tokenizer tokenizer;
   private final LlamaEngine engine;
   private final LlamaEngine.Kept kept;
+  private final boolean addsBos;
 
-  private LoadedModel(Checkpoint checkpoint, Tokenizer tokenizer, LlamaEngine engine) {
+  private LoadedModel(
+      Checkpoint checkpoint, Tokenizer tokenizer, boolean addsBos, LlamaEngine engine) {
     this.checkpoint = checkpoint;
+    this.addsBos = addsBos;
     this.tokenizer = tokenizer;
     this.engine = engine;
     this.kept = engine.keep(checkpoint.parameters());
@@ -70,7 +77,9 @@ final class LoadedModel implements AutoCloseable {
     try {
       Tokenizer text = tokenizer(path, checkpoint, tokenizer, hadoop);
       LlamaConfig shape = context.of(checkpoint.config());
-      return new LoadedModel(checkpoint, text, Engines.open(engine, shape, threads, weights));
+      boolean addsBos = tokenizer.isPresent() || addsBos(path, checkpoint);
+      return new LoadedModel(
+          checkpoint, text, addsBos, Engines.open(engine, shape, threads, weights));
     } catch (RuntimeException e) {
       checkpoint.close();
       throw e;
@@ -110,6 +119,31 @@ final class LoadedModel implements AutoCloseable {
           "tokenizer %s: no such file; wanted a llama2.c tokenizer.bin".formatted(location));
     }
     return new Llama2cText(storage.read(file), vocabSize);
+  }
+
+  /**
+   * Whether BOS stands before a text.
+   *
+   * @param asked what the settings say; else the checkpoint's {@code add_bos_token} decides, which
+   *     speaks of its own tokenizer
+   * @throws IllegalArgumentException when tokenizer_config.json is not JSON
+   */
+  boolean addsBos(Optional<Boolean> asked) {
+    return asked.orElse(addsBos);
+  }
+
+  static boolean addsBos(String path, Checkpoint checkpoint) {
+    byte[] config = checkpoint.tokenizerFiles().get(TOKENIZER_CONFIG);
+    if (config == null) {
+      return true;
+    }
+    try {
+      JsonNode says = Json.MAPPER.readTree(config).path("add_bos_token");
+      return says.asBoolean(true);
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          path + "/" + TOKENIZER_CONFIG + " is not JSON: " + e.getMessage(), e);
+    }
   }
 
   Checkpoint checkpoint() {

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -121,6 +122,35 @@ class ModelFilesTest {
     assertThat(said.err()).contains("no tokenizer.model in it", "import the model with tokenizer=");
   }
 
+  private static boolean addsBos(String model, Optional<Boolean> asked) {
+    try (LoadedModel loaded =
+        LoadedModel.open(model, Optional.empty(), ModelContext.OWN, "cpu", 1, HADOOP)) {
+      return loaded.addsBos(asked);
+    }
+  }
+
+  @Test
+  void whetherBosStandsBeforeAPromptSaysTheModelUnlessTheSettingsDo() throws IOException {
+    Path config = Path.of(checkpoint, "tokenizer_config.json");
+    Files.writeString(config, "{}");
+    assertThat(addsBos(checkpoint, Optional.empty())).isTrue();
+    Files.writeString(config, "{\"add_bos_token\": false}");
+    assertThat(addsBos(checkpoint, Optional.empty())).isFalse();
+    assertThat(addsBos(checkpoint, Optional.of(true))).isTrue();
+
+    String gguf = folder.resolve("without.gguf").toString();
+    assertThat(export(gguf).status()).isZero();
+    assertThat(addsBos(gguf, Optional.empty())).isFalse();
+    String back = folder.resolve("without").toString();
+    assertThat(CommandLine.run("import", "input=" + gguf, "output=" + back).status()).isZero();
+    assertThat(addsBos(back, Optional.empty())).isFalse();
+
+    Files.writeString(config, "{");
+    Said said = CommandLine.run("generate", "checkpoint=" + checkpoint, "prompt=sky");
+    assertThat(said.status()).isEqualTo(2);
+    assertThat(said.err()).contains("tokenizer_config.json is not JSON");
+  }
+
   /** llama.cpp's keys of a gpt2 vocabulary, as SmolLM2's file has them. */
   @Test
   void aByteLevelVocabularyBecomesATokenizerJson() throws IOException {
@@ -137,7 +167,9 @@ class ModelFilesTest {
             "tokenizer.ggml.merges",
             List.of("a b"),
             "tokenizer.ggml.bos_token_id",
-            0L);
+            0L,
+            "tokenizer.ggml.add_bos_token",
+            false);
     Map<String, byte[]> files = new GgufVocabulary(metadata, "x.gguf").files();
     JsonNode json = new ObjectMapper().readTree(files.get("tokenizer.json"));
     assertThat(json.at("/model/vocab/ab").asInt()).isEqualTo(3);
@@ -145,8 +177,10 @@ class ModelFilesTest {
     assertThat(json.at("/added_tokens").size()).isEqualTo(1);
     assertThat(json.at("/added_tokens/0/content").asText()).isEqualTo("<|endoftext|>");
     assertThat(json.at("/pre_tokenizer/pretokenizers/0/individual_digits").asBoolean()).isTrue();
-    assertThat(new ObjectMapper().readTree(files.get("tokenizer_config.json")).get("bos_token"))
-        .hasToString("\"<|endoftext|>\"");
+    JsonNode config = new ObjectMapper().readTree(files.get("tokenizer_config.json"));
+    assertThat(config.get("bos_token")).hasToString("\"<|endoftext|>\"");
+    assertThat(config.get("add_bos_token").isBoolean()).isTrue();
+    assertThat(config.get("add_bos_token").booleanValue()).isFalse();
   }
 
   @Test
