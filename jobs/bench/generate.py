@@ -26,6 +26,8 @@ import frame
 PEERS = frame.ROOT / "jobs/bench/peers"
 TARGET = frame.ROOT / "jobs/target"
 FAST = ["gcc", "-Ofast", "-march=native", "-fopenmp"]
+# What jobs/caravan sets.
+OURS = {"OMP_NUM_THREADS": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 # Bytes per weight of a matrix.
 SIDES = {
     "f32": ("ours", 4),
@@ -58,7 +60,7 @@ def java(*arguments):
 
 
 def output(command, **more):
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("OPENBLAS_", "OMP_", "GLIBC_"))}
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", env={**environment, **more.pop("env", {})}, **more)
     if done.returncode != 0:
         sys.exit(f"bench: {' '.join(map(str, command))}\nended with status {done.returncode}:\n{done.stderr[-3000:]}")
@@ -92,7 +94,7 @@ def passes(side, threads, o, work, python):
     kind, _ = SIDES[side]
     counts = [threads, o.prompt, o.tokens, o.passes]
     if kind == "ours":
-        return lines(output(java("run", work / "f32.gguf", side, *counts)))
+        return lines(output(java("run", work / "f32.gguf", side, *counts), env=OURS))
     if kind == "llama_cpp":
         return lines(output([python, PEERS / "llama_cpp_decode.py", work / f"{side.split('-')[1]}.gguf", *counts]))
     found = []
