@@ -153,8 +153,7 @@ public final class AveragingMaster extends ParameterAveragingTrainingMaster {
       JavaRDD<ParameterAveragingTrainingResult> results,
       int split,
       int splits) {
-    List<WorkerReport> reports =
-        exchange.average(results.map(result -> ((Result) result).trained));
+    List<WorkerReport> reports = exchange.average(results.map(result -> ((Result) result).trained));
     reports.stream().map(WorkerReport::notice).filter(n -> !n.isEmpty()).forEach(log::warn);
     lastRound = report(reports);
   }

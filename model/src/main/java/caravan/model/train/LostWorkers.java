@@ -65,7 +65,8 @@ final class LostWorkers extends SparkListener {
       throw new IllegalStateException("a worker failed, its executor was not lost: " + thrown);
     }
     if (had < wanted) {
-      log.warn("a round is the mean of {} of {} workers: the others' executors were lost", had, wanted);
+      log.warn(
+          "a round is the mean of {} of {} workers: the others' executors were lost", had, wanted);
     }
   }
 }

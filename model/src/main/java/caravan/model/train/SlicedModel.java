@@ -92,7 +92,11 @@ final class SlicedModel implements TrainedModel {
   private AveragingMaster master(Exchange averaging) {
     TrainConfig config = setup.config();
     return new AveragingMaster(
-        spark, configuration, config.workers(), config.workerSequences(), setup.seed(),
+        spark,
+        configuration,
+        config.workers(),
+        config.workerSequences(),
+        setup.seed(),
         averaging,
         moments,
         config.onWorkerLoss().equals("continue"));
@@ -147,7 +151,8 @@ final class SlicedModel implements TrainedModel {
   private synchronized void forgetMoments() {
     Set<Integer> steps = new HashSet<>(waiting);
     steps.add(origin.step());
-    rounds.subList(Math.max(0, rounds.size() - 2), rounds.size())
+    rounds
+        .subList(Math.max(0, rounds.size() - 2), rounds.size())
         .forEach(round -> steps.add(round.stepAfter));
     new CheckpointStore(setup.output(), spark.hadoopConfiguration())
         .steps()

@@ -60,8 +60,6 @@ import java.util.Locale;
  * @param decay which part of the weight decay embeddings and norms get
  * @param exchange where workers' states become one: {@code stock} on the driver, {@code sliced} on
  *     the executors
- * @param exchangePrecision of what workers send when the exchange is sliced: {@code fp32}, {@code
- *     bf16} or {@code fp16}
  * @param moments what becomes of the optimizer's moments between rounds: {@code average}, {@code
  *     reset} or {@code local}
  * @param onWorkerLoss when an executor is lost in a round: {@code recompute} or {@code continue}
@@ -110,7 +108,6 @@ public record TrainConfig(
     Optimizer optimizer,
     Decay decay,
     String exchange,
-    String exchangePrecision,
     String moments,
     String onWorkerLoss,
     Outer outer,
@@ -263,17 +260,13 @@ public record TrainConfig(
     }
     choice("packing", packing, "cross", "isolated");
     choice("exchange", exchange, "stock", "sliced");
-    choice("exchange-precision", exchangePrecision, "fp32", "bf16", "fp16");
     choice("moments", moments, "average", "reset", "local");
     choice("on-worker-loss", onWorkerLoss, "recompute", "continue");
-    if (exchange.equals("stock")
-        && !(moments.equals("average") && exchangePrecision.equals("fp32"))) {
+    if (exchange.equals("stock") && !moments.equals("average")) {
       throw new IllegalArgumentException(
           "train.exchange: got stock with train.moments = "
               + moments
-              + " and train.exchange-precision = "
-              + exchangePrecision
-              + ", wanted sliced: stock averages all of the state in fp32");
+              + ", wanted sliced: stock averages all of the state");
     }
     choice("engine", engine, Engines.CPU, Engines.ND4J, Engines.CUDA);
     Engines.named(engine, precision, recompute);
@@ -355,7 +348,6 @@ public record TrainConfig(
         optimizer,
         decay,
         exchange,
-        exchangePrecision,
         moments,
         onWorkerLoss,
         outer,

@@ -171,8 +171,8 @@ class SlicedExchangeSparkTest {
   @Test
   void momentsThatAreResetBeginEveryRoundAsAFreshOptimizerWould(@TempDir Path output) {
     Map<String, Object> changes =
-        Map.of("workers", 1, "steps", 7, "moments", "reset", "schedule", "constant",
-            "warmupSteps", 0);
+        Map.of(
+            "workers", 1, "steps", 7, "moments", "reset", "schedule", "constant", "warmupSteps", 0);
     Trainer.Setup setup = setup(output, changes);
     new Trainer(spark, setup).run(() -> false, m -> {});
     ComputationGraph local = Trainer.initial(setup);
@@ -254,7 +254,8 @@ class SlicedExchangeSparkTest {
   }
 
   private static AveragingMaster master(SlicedExchange exchange) {
-    return new AveragingMaster(spark, graph().getConfiguration(), 3, 4, 1, exchange, Moments.AVERAGE, false);
+    return new AveragingMaster(
+        spark, graph().getConfiguration(), 3, 4, 1, exchange, Moments.AVERAGE, false);
   }
 
   /** Many small slices, the last of each part shorter. */

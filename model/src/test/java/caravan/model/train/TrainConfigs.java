@@ -50,7 +50,6 @@ final class TrainConfigs {
           TrainConfig.Optimizer.DEFAULT,
           TrainConfig.Decay.DEFAULT,
           "stock",
-          "fp32",
           "average",
           "recompute",
           TrainConfig.Outer.DEFAULT,
