@@ -179,6 +179,7 @@ class SftJobSparkTest {
         "sft.rows=packed",
         "train.packing=isolated",
         "train.batch-sequences=1",
+        "train.workers=1",
         "train.steps=1");
     Configuration hadoop = new Configuration();
     double loss =
