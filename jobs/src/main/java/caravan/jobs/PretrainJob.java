@@ -9,6 +9,7 @@ import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
 import caravan.pipeline.shard.TokenManifest;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.apache.hadoop.conf.Configuration;
@@ -28,6 +29,7 @@ final class PretrainJob extends Job<PretrainJob.Config> {
    * @param resume where training goes on, as {@link Resume#of} reads it
    * @param resumeData what a training that goes on reads
    * @param validation token shards to hold out in place of those of {@code tokens}
+   * @param reportRuns outputs of other trainings that report.html shows beside this one
    * @param bigram whether to measure a bigram's held-out loss on the same tokens
    */
   record Config(
@@ -37,6 +39,7 @@ final class PretrainJob extends Job<PretrainJob.Config> {
       String resume,
       Resume.Data resumeData,
       Optional<String> validation,
+      List<String> reportRuns,
       boolean bigram,
       long seed,
       ModelConfig model,
@@ -116,7 +119,10 @@ final class PretrainJob extends Job<PretrainJob.Config> {
             contentHash(config.tokens(), hadoop),
             model.specialTokens(),
             model.tokenizerFiles());
-    return Training.run("pretrain", spark, setup, bigram(spark, config, setup), stop);
+    Training.Report report =
+        new Training.Report(
+            TokenManifest.read(hadoop, new Path(config.tokens())).sources(), config.reportRuns());
+    return Training.run("pretrain", spark, setup, bigram(spark, config, setup), report, stop);
   }
 
   private static String contentHash(String tokens, Configuration hadoop) {

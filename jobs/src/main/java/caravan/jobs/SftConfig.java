@@ -19,6 +19,7 @@ record SftConfig(
     String output,
     String resume,
     Resume.Data resumeData,
+    List<String> reportRuns,
     long seed,
     ChatConfig sft,
     TrainConfig train) {

@@ -12,6 +12,7 @@ import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.tokenize.Tokenizer;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -109,7 +110,13 @@ final class SftJob extends Job<SftConfig> {
             data.manifest().contentHash(),
             base.specialTokens(),
             tokenizerFiles(base, tokenizer));
-    return Training.run("sft", session, setup, Optional.empty(), stop);
+    return Training.run(
+        "sft",
+        session,
+        setup,
+        Optional.empty(),
+        new Training.Report(List.of(), config.reportRuns()),
+        stop);
   }
 
   private static void print(ChatSequences.Result data, String output) {

@@ -8,10 +8,13 @@ import caravan.model.train.MetricsLog;
 import caravan.model.train.NonFiniteLoss;
 import caravan.model.train.Trainer;
 import caravan.pipeline.Storage;
+import caravan.pipeline.shard.TokenManifest;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
@@ -28,15 +31,26 @@ final class Training {
   private final String command;
   private final Trainer.Setup setup;
   private final Optional<BigramBaseline> bigram;
+  private final Report report;
   private final long start = System.nanoTime();
   private volatile Metrics newest;
   private volatile double validationLoss = Double.NaN;
   private int firstStep;
 
-  private Training(String command, Trainer.Setup setup, Optional<BigramBaseline> bigram) {
+  /**
+   * What report.html shows beside the training itself.
+   *
+   * @param mixture where the training tokens are from; empty where the data do not tell
+   * @param runs outputs of other trainings
+   */
+  record Report(List<TokenManifest.SourceShare> mixture, List<String> runs) {}
+
+  private Training(
+      String command, Trainer.Setup setup, Optional<BigramBaseline> bigram, Report report) {
     this.command = command;
     this.setup = setup;
     this.bigram = bigram;
+    this.report = report;
   }
 
   /**
@@ -44,6 +58,7 @@ final class Training {
    *
    * @param command its name, for the lines shown
    * @param bigram a baseline to show beside the validation loss
+   * @param report what report.html shows besides
    * @return how it ended; the output directory then holds report.html too
    */
   static Trainer.Outcome run(
@@ -51,8 +66,9 @@ final class Training {
       SparkSession spark,
       Trainer.Setup setup,
       Optional<BigramBaseline> bigram,
+      Report report,
       BooleanSupplier stop) {
-    Training training = new Training(command, setup, bigram);
+    Training training = new Training(command, setup, bigram, report);
     return setup.config().evalOnly() ? training.evaluate(spark) : training.run(spark, stop);
   }
 
@@ -73,6 +89,7 @@ final class Training {
   }
 
   private Trainer.Outcome run(SparkSession spark, BooleanSupplier stop) {
+    report.runs().forEach(run -> others(run, spark.sparkContext().hadoopConfiguration()));
     Trainer trainer = new Trainer(JavaSparkContext.fromSparkContext(spark.sparkContext()), setup);
     firstStep = trainer.step();
     int steps = setup.config().steps();
@@ -162,9 +179,25 @@ final class Training {
 
   private void writeReport(Configuration hadoop) {
     List<Metrics> metrics = MetricsLog.read(setup.output(), hadoop);
-    String html = new RunReport(command).training("loss", metrics, bigram).html();
+    RunReport page = new RunReport(command).training("loss", metrics, bigram).course(metrics);
+    if (!report.runs().isEmpty()) {
+      Map<String, List<Metrics>> runs = new LinkedHashMap<>();
+      runs.put(new Path(setup.output()).getName(), metrics);
+      report.runs().forEach(run -> runs.put(run, others(run, hadoop)));
+      page.beside(runs);
+    }
+    String html = page.mixture(report.mixture()).html();
     new Storage(hadoop)
         .writeAtomically(
             new Path(setup.output(), "report.html"), html.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static List<Metrics> others(String run, Configuration hadoop) {
+    List<Metrics> metrics = MetricsLog.read(run, hadoop);
+    if (metrics.isEmpty()) {
+      throw new IllegalArgumentException(
+          "report-runs: " + run + " has no metrics.jsonl, wanted outputs of pretrain or sft");
+    }
+    return metrics;
   }
 }

@@ -8,8 +8,7 @@ import java.util.stream.DoubleStream;
 
 /** Curves over a common x axis as SVG, with horizontal reference lines. */
 final class LineChart {
-  private static final int WIDTH = 860;
-  private static final int HEIGHT = 360;
+  private static final int COLORS = 8;
   private static final int LEFT = 62;
   private static final int RIGHT = 170;
   private static final int TOP = 14;
@@ -27,13 +26,31 @@ final class LineChart {
     }
   }
 
+  private final int width;
+  private final int height;
   private final String xLabel;
   private final String yLabel;
   private final List<Curve> curves = new ArrayList<>();
 
+  /** A chart as wide as the page. */
   LineChart(String xLabel, String yLabel) {
+    this(xLabel, yLabel, 860, 360);
+  }
+
+  /** One of two that stand side by side. */
+  static LineChart small(String xLabel, String yLabel) {
+    return new LineChart(xLabel, yLabel, 560, 230);
+  }
+
+  private LineChart(String xLabel, String yLabel, int width, int height) {
     this.xLabel = xLabel;
     this.yLabel = yLabel;
+    this.width = width;
+    this.height = height;
+  }
+
+  boolean isEmpty() {
+    return curves.isEmpty();
   }
 
   /** Adds a curve; curves without a point are left out of the picture. */
@@ -55,29 +72,29 @@ final class LineChart {
   }
 
   String svg() {
-    Axis x = Axis.over(all(true), LEFT, WIDTH - RIGHT);
-    Axis y = Axis.over(all(false), HEIGHT - BOTTOM, TOP);
-    Svg svg = new Svg(WIDTH, HEIGHT);
+    Axis x = Axis.over(all(true), LEFT, width - RIGHT);
+    Axis y = Axis.over(all(false), height - BOTTOM, TOP);
+    Svg svg = new Svg(width, height);
     for (double tick : y.ticks()) {
-      svg.line("grid", LEFT, y.at(tick), WIDTH - RIGHT, y.at(tick));
+      svg.line("grid", LEFT, y.at(tick), width - RIGHT, y.at(tick));
       svg.text("end", LEFT - 8, y.at(tick) + 4, Axis.label(tick));
     }
     for (double tick : x.ticks()) {
-      svg.line("grid", x.at(tick), HEIGHT - BOTTOM, x.at(tick), HEIGHT - BOTTOM + 5);
-      svg.text("middle", x.at(tick), HEIGHT - BOTTOM + 18, Axis.label(tick));
+      svg.line("grid", x.at(tick), height - BOTTOM, x.at(tick), height - BOTTOM + 5);
+      svg.text("middle", x.at(tick), height - BOTTOM + 18, Axis.label(tick));
     }
-    svg.text("middle", (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 6, xLabel);
+    svg.text("middle", (LEFT + width - RIGHT) / 2.0, height - 6, xLabel);
     svg.text("start", LEFT, TOP - 2, yLabel);
     double[] labels = labelHeights(y);
     for (int i = 0; i < curves.size(); i++) {
-      draw(svg, curves.get(i), "curve c" + i % 4, x, y, labels[i]);
+      draw(svg, curves.get(i), "curve c" + i % COLORS, x, y, labels[i]);
     }
     return svg.picture(yLabel + " by " + xLabel);
   }
 
   private void draw(Svg svg, Curve curve, String css, Axis x, Axis y, double label) {
     if (curve.isLevel()) {
-      svg.line(css + " level", LEFT, y.at(curve.last()), WIDTH - RIGHT, y.at(curve.last()));
+      svg.line(css + " level", LEFT, y.at(curve.last()), width - RIGHT, y.at(curve.last()));
     } else {
       StringBuilder points = new StringBuilder();
       int stride = Math.max(1, curve.x.length / MAX_POINTS);
@@ -89,10 +106,10 @@ final class LineChart {
           String.format(Locale.ROOT, "%.1f,%.1f", x.at(curve.x[end]), y.at(curve.y[end])));
       svg.path(css, points.toString());
     }
-    svg.line(css + " key", WIDTH - RIGHT + 8, label - 4, WIDTH - RIGHT + 24, label - 4);
+    svg.line(css + " key", width - RIGHT + 8, label - 4, width - RIGHT + 24, label - 4);
     svg.text(
         "start",
-        WIDTH - RIGHT + 29,
+        width - RIGHT + 29,
         label,
         String.format(Locale.ROOT, "%s %.3f", curve.name, curve.last()));
   }

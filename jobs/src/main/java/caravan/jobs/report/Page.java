@@ -30,7 +30,8 @@ final class Page {
       .label { margin: .9rem 0 0; font-size: .85rem; color: var(--soft); overflow-wrap: anywhere; } .label b { color: var(--ink); }
       h3 { margin: 1.6rem 0 .4rem; } details { margin: 1rem 0; } summary { cursor: pointer; color: var(--soft); }
       .key i { display: inline-block; width: .8rem; height: .8rem; border-radius: .15rem; margin: 0 .3rem 0 .9rem; vertical-align: -.05rem; } td.detail { font-size: .85rem; color: var(--soft); }
-      .c0 { stroke: var(--c0); } .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); } .c3 { stroke: var(--c3); }
+      .c0 { stroke: var(--c0); } .c1 { stroke: var(--c1); } .c2 { stroke: var(--c2); } .c3 { stroke: var(--c3); } .c4 { stroke: #c79a1b; } .c5 { stroke: #2b6cb0; } .c6 { stroke: #b83280; } .c7 { stroke: #5b6472; }
+      .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(24rem, 1fr)); gap: .5rem 1.5rem; } .pair figure { margin: .5rem 0; }
       """;
 
   private final StringBuilder body = new StringBuilder();

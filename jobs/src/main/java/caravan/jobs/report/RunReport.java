@@ -2,13 +2,13 @@ package caravan.jobs.report;
 
 import caravan.model.train.Metrics;
 import caravan.pipeline.StageReport;
+import caravan.pipeline.shard.TokenManifest;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
 
 /**
  * What a whole run did, from raw text to generated text, as one page: {@code report.html}. Parts
@@ -106,11 +106,7 @@ public final class RunReport {
    */
   public RunReport training(String name, List<Metrics> metrics, Optional<BigramBaseline> bigram) {
     page.section(name);
-    LineChart chart = new LineChart("step", "loss, nats per token");
-    curve(chart, "training", metrics, Metrics::loss);
-    curve(chart, "validation", metrics, Metrics::validationLoss);
-    bigram.ifPresent(b -> chart.level("bigram", b.loss()));
-    page.figure(chart.svg(), "Training loss of each step, and held-out loss");
+    new TrainingCurves(page).loss(metrics, bigram);
     bigram.ifPresent(
         b ->
             page.note(
@@ -119,13 +115,38 @@ public final class RunReport {
     return this;
   }
 
-  private static void curve(
-      LineChart chart, String name, List<Metrics> metrics, Function<Metrics, Double> value) {
-    List<Metrics> measured = metrics.stream().filter(m -> value.apply(m) != null).toList();
-    chart.curve(
-        name,
-        measured.stream().mapToDouble(Metrics::step).toArray(),
-        measured.stream().mapToDouble(value::apply).toArray());
+  /** Learning rate, gradient norm, speed and where a round's time went, by step. */
+  public RunReport course(List<Metrics> metrics) {
+    page.section("course");
+    new TrainingCurves(page).course(metrics);
+    return this;
+  }
+
+  /** Losses of several trainings in common charts, the page's own first. */
+  public RunReport beside(Map<String, List<Metrics>> runs) {
+    page.section("beside other runs");
+    new TrainingCurves(page).beside(runs);
+    return this;
+  }
+
+  /** Which share of the training tokens comes from which source. */
+  public RunReport mixture(List<TokenManifest.SourceShare> sources) {
+    long all = sources.stream().mapToLong(TokenManifest.SourceShare::writtenTokens).sum();
+    List<List<Object>> rows = new ArrayList<>();
+    for (TokenManifest.SourceShare source : sources) {
+      rows.add(
+          List.of(
+              source.source(),
+              source.language(),
+              source.writtenTokens(),
+              String.format(Locale.ROOT, "%.1f %%", 100.0 * source.writtenTokens() / all),
+              source.effectiveEpochs()));
+    }
+    if (all > 0) {
+      page.section("mixture");
+      page.table(List.of("Source", "Language", "Tokens", "Share", "Epochs"), rows);
+    }
+    return this;
   }
 
   /**

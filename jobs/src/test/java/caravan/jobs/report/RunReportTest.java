@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import caravan.jobs.report.RunReport.Sample;
 import caravan.model.train.Metrics;
 import caravan.pipeline.StageReport;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -41,6 +43,49 @@ class RunReportTest {
     assertThat(html)
         .contains("training 7.900", "validation 7.800", "bigram 5.432")
         .contains("1,000 training tokens, scored on the same 50 held-out tokens");
+  }
+
+  private static List<Metrics> run(double scale) {
+    List<Metrics> metrics = new ArrayList<>();
+    for (int step = 1; step <= 400; step++) {
+      double loss = scale * (3 + 5 * Math.exp(-step / 80.0) + 0.1 * Math.sin(step * step));
+      Double validation = step % 50 == 0 ? loss + 0.1 : null;
+      Metrics.Timing timing =
+          step % 20 == 0
+              ? new Metrics.Timing(2, 0.1, 0.3 / scale, 0.4, new double[] {loss, loss + 0.05})
+              : null;
+      metrics.add(
+          new Metrics(
+              step,
+              step / 20,
+              step,
+              loss,
+              1e-3,
+              1 / scale,
+              9e3,
+              validation,
+              null,
+              null,
+              timing,
+              null));
+    }
+    return metrics;
+  }
+
+  @Test
+  void runsLieOverEachOtherAndARoundTellsWhereItsTimeWent() {
+    Map<String, List<Metrics>> runs = new LinkedHashMap<>();
+    runs.put("this", run(1));
+    runs.put("work/run-2", run(0.9));
+    String html =
+        new RunReport("pretrain")
+            .training("loss", run(1), Optional.empty())
+            .course(run(1))
+            .beside(runs)
+            .html();
+    assertThat(html)
+        .contains("compute 2.000", "wait 0.100", "exchange 0.300", "MFU 0.400", "worker 1 ")
+        .contains("Held-out loss of each run", "work/run-2 2.");
   }
 
   @Test
