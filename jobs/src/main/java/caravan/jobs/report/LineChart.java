@@ -111,7 +111,13 @@ final class LineChart {
         "start",
         width - RIGHT + 29,
         label,
-        String.format(Locale.ROOT, "%s %.3f", curve.name, curve.last()));
+        (curve.name + " " + value(curve.last())).strip());
+  }
+
+  private static String value(double last) {
+    double size = Math.abs(last);
+    String format = size >= 1000 ? "%,.0f" : size == 0 || size >= 0.01 ? "%.3f" : "%.2g";
+    return String.format(Locale.ROOT, format, last);
   }
 
   /** Each curve's name stands beside its end, pushed down where two would overlap. */
