@@ -107,11 +107,7 @@ final class LineChart {
       svg.path(css, points.toString());
     }
     svg.line(css + " key", width - RIGHT + 8, label - 4, width - RIGHT + 24, label - 4);
-    svg.text(
-        "start",
-        width - RIGHT + 29,
-        label,
-        (curve.name + " " + value(curve.last())).strip());
+    svg.text("start", width - RIGHT + 29, label, (curve.name + " " + value(curve.last())).strip());
   }
 
   private static String value(double last) {
