@@ -17,7 +17,7 @@ import picocli.CommandLine.Command;
     description =
         "checkpoint → Hugging Face directory, GGUF file (output=….gguf) or llama2.c model (….bin)")
 final class ExportJob extends Job<ExportJob.Config> {
-  record Config(String checkpoint, String output, Export export) {}
+  record Config(String checkpoint, String output, Export export, AdapterBase lora) {}
 
   /**
    * @param weights of matrices: F32 for Hugging Face; F32, F16 or Q8_0 for GGUF; F32 (version 0) or
@@ -34,7 +34,7 @@ final class ExportJob extends Job<ExportJob.Config> {
     Configuration hadoop = hadoop();
     String output = config.output();
     GgufWriter.Weights weights = config.export().weights();
-    try (Checkpoint model = Checkpoints.open(config.checkpoint(), hadoop)) {
+    try (Checkpoint model = Checkpoints.open(config.checkpoint(), hadoop, config.lora().base())) {
       if (output.endsWith(ModelFiles.GGUF)) {
         GgufWriter.write(output, hadoop, model, weights, vocabulary(config.checkpoint(), model));
       } else if (output.endsWith(ModelFiles.LLAMA2C)) {

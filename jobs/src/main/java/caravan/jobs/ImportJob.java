@@ -23,7 +23,12 @@ final class ImportJob extends Job<ImportJob.Config> {
    *     model's own, for whose new pieces it then gets rows
    */
   record Config(
-      String input, String output, Optional<String> tokenizer, GrowConfig grow, long seed) {}
+      String input,
+      String output,
+      Optional<String> tokenizer,
+      GrowConfig grow,
+      AdapterBase lora,
+      long seed) {}
 
   ImportJob() {
     super(Config.class);
@@ -40,7 +45,7 @@ final class ImportJob extends Job<ImportJob.Config> {
   }
 
   private static Checkpoint read(Config config, Configuration hadoop) {
-    Checkpoint model = ModelFiles.open(config.input(), hadoop);
+    Checkpoint model = ModelFiles.open(config.input(), hadoop, config.lora().base());
     try {
       FiniteWeights.require(config.input(), model);
     } catch (RuntimeException e) {

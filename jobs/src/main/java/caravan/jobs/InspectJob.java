@@ -2,7 +2,9 @@ package caravan.jobs;
 
 import caravan.jobs.audit.Excerpt;
 import caravan.jobs.audit.StageDocuments;
+import caravan.model.Adaptation;
 import caravan.model.LlamaConfig;
+import caravan.model.LoraConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.CheckpointStore;
@@ -233,6 +235,7 @@ final class InspectJob extends Job<InspectJob.Config> {
       line("%s: a training's output, checkpoints of steps %s", path, steps);
       training(MetricsLog.read(path, hadoop));
     }
+    Checkpoints.adapters(path, hadoop, Optional.empty()).ifPresent(InspectJob::adapters);
     try (Checkpoint model = Checkpoints.open(path, hadoop)) {
       LlamaConfig shape = model.config();
       line("%s", ExportJob.described(model, path));
@@ -251,6 +254,22 @@ final class InspectJob extends Job<InspectJob.Config> {
             "  %-24s %6d × %-6d %s",
             tensor.name(), tensor.rows(), tensor.cols(), health(model.parameters(), tensor));
       }
+    }
+  }
+
+  private static void adapters(Checkpoint checkpoint) {
+    try (checkpoint) {
+      Adaptation adaptation = checkpoint.adaptation().orElseThrow();
+      LoraConfig lora = adaptation.lora();
+      line("adapters beside %s, shown merged into it:", adaptation.base());
+      line(
+          "  rank %d, scale %s, dropout %s, of %s; in full: %s; %,d trained values",
+          lora.rank(),
+          lora.scale(),
+          lora.dropout(),
+          lora.targetModules(),
+          lora.modulesToSave(),
+          StartingModel.trained(checkpoint));
     }
   }
 

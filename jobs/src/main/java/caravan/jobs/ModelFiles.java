@@ -6,6 +6,7 @@ import caravan.model.checkpoint.Gguf;
 import caravan.model.checkpoint.Llama2c;
 import caravan.model.checkpoint.TorchModel;
 import java.util.List;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 
 /** Opens a model in any format that is read, with the tokenizer files it brings. */
@@ -22,6 +23,13 @@ final class ModelFiles {
    * @throws IllegalArgumentException when there is no such model, or it is damaged or not a Llama
    */
   static Checkpoint open(String path, Configuration hadoop) {
+    return open(path, hadoop, Optional.empty());
+  }
+
+  /**
+   * @param base of adapters, where it lies elsewhere than they say
+   */
+  static Checkpoint open(String path, Configuration hadoop, Optional<String> base) {
     if (TORCH.stream().anyMatch(path::endsWith)
         || path.endsWith(LLAMA2C) && TorchModel.isAt(path, hadoop)) {
       return TorchModel.read(path, hadoop);
@@ -30,7 +38,7 @@ final class ModelFiles {
       return Llama2c.read(path, hadoop);
     }
     if (!path.endsWith(GGUF)) {
-      return Checkpoints.open(path, hadoop);
+      return Checkpoints.open(path, hadoop, base);
     }
     Gguf.Model file = Gguf.read(path, hadoop);
     Checkpoint model = file.checkpoint();

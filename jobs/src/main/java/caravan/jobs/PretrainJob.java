@@ -44,7 +44,8 @@ final class PretrainJob extends Job<PretrainJob.Config> {
       long seed,
       ModelConfig model,
       GrowConfig grow,
-      TrainConfig train) {}
+      TrainConfig train,
+      LoraSettings lora) {}
 
   /**
    * The content of bigram.json.
@@ -96,6 +97,7 @@ final class PretrainJob extends Job<PretrainJob.Config> {
         config.checkpoint(),
         config.model(),
         config.grow(),
+        config.lora(),
         config.seed(),
         config.train().sequenceLength(),
         hadoop);
@@ -118,7 +120,8 @@ final class PretrainJob extends Job<PretrainJob.Config> {
             config.output(),
             contentHash(config.tokens(), hadoop),
             model.specialTokens(),
-            model.tokenizerFiles());
+            model.tokenizerFiles(),
+            model.adaptation());
     Training.Report report =
         new Training.Report(
             TokenManifest.read(hadoop, new Path(config.tokens())).sources(), config.reportRuns());

@@ -22,7 +22,8 @@ record SftConfig(
     List<String> reportRuns,
     long seed,
     ChatConfig sft,
-    TrainConfig train) {
+    TrainConfig train,
+    LoraSettings lora) {
   /** Where the training sequences are written. */
   String sequences() {
     return output + "/sequences";

@@ -3,7 +3,6 @@ package caravan.jobs;
 import caravan.jobs.chat.ChatSequenceSource;
 import caravan.jobs.chat.ChatSequences;
 import caravan.model.LlamaConfig;
-import caravan.model.ParameterLayout;
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.model.train.SequenceSource;
@@ -22,7 +21,7 @@ import org.apache.spark.sql.SparkSession;
 import picocli.CommandLine.Command;
 
 /**
- * Fine-tunes all parameters of a model on conversations: the data into masked sequences under
+ * Fine-tunes a model, or adapters beside it, on conversations: the data into masked sequences under
  * {@code OUTPUT/sequences}, then the trainer, whose checkpoints carry the base's tokenizer.
  */
 @Command(name = "sft", description = "chat or instruction data + checkpoint → checkpoints")
@@ -36,7 +35,7 @@ final class SftJob extends Job<SftConfig> {
     try (Checkpoint base = open(config, hadoop());
         StopRequest stop = new StopRequest();
         SparkSession spark =
-            openSparkToTrain("sft", new ParameterLayout(base.config()).length(), config.train())) {
+            openSparkToTrain("sft", StartingModel.trained(base), config.train())) {
       Trainer.Outcome outcome = train(spark, config, base, force(), stop);
       return outcome.finished() ? Caravan.DONE : Caravan.STOPPED;
     }
@@ -67,7 +66,7 @@ final class SftJob extends Job<SftConfig> {
   }
 
   private static Checkpoint open(SftConfig config, Configuration hadoop) {
-    Checkpoint base = Checkpoints.open(config.checkpoint(), hadoop);
+    Checkpoint base = Checkpoints.open(config.checkpoint(), hadoop, config.lora().base());
     LlamaConfig shape = base.config();
     if (config.train().sequenceLength() > shape.contextLength()) {
       base.close();
@@ -76,7 +75,7 @@ final class SftJob extends Job<SftConfig> {
               .formatted(
                   config.train().sequenceLength(), config.checkpoint(), shape.contextLength()));
     }
-    return base;
+    return config.lora().start(config.checkpoint(), base, shape, config.seed(), hadoop);
   }
 
   private static Trainer.Outcome train(
@@ -109,7 +108,8 @@ final class SftJob extends Job<SftConfig> {
             config.output(),
             data.manifest().contentHash(),
             base.specialTokens(),
-            tokenizerFiles(base, tokenizer));
+            tokenizerFiles(base, tokenizer),
+            base.adaptation());
     return Training.run(
         "sft",
         session,

@@ -1,5 +1,7 @@
 package caravan.jobs;
 
+import caravan.model.Adaptation;
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.checkpoint.Checkpoint;
@@ -34,6 +36,7 @@ record StartingModel(
    * @param tokens directory of the shards
    * @param model the shape where there is no base, and how the base is to be read
    * @param grow the rows of a base whose vocabulary the shards' tokenizer extends
+   * @param lora adapters to train beside the base
    * @throws IllegalArgumentException when the base was made for other ids than the shards hold, or
    *     for shorter sequences
    */
@@ -42,6 +45,7 @@ record StartingModel(
       Optional<String> base,
       ModelConfig model,
       GrowConfig grow,
+      LoraSettings lora,
       long seed,
       int sequenceLength,
       Configuration hadoop) {
@@ -49,19 +53,28 @@ record StartingModel(
     return base.map(
             path ->
                 trained(
-                    fitting(path, tokens, shards, grow, seed, hadoop),
+                    fitting(path, tokens, shards, grow, lora, seed, hadoop),
                     path,
                     model.context(),
-                    sequenceLength))
-        .orElseGet(() -> untrained(tokens, shards, model, sequenceLength, hadoop));
+                    lora,
+                    seed,
+                    sequenceLength,
+                    hadoop))
+        .orElseGet(() -> untrained(tokens, shards, model, lora, sequenceLength, hadoop));
   }
 
   private static StartingModel untrained(
       String tokens,
       TokenManifest shards,
       ModelConfig model,
+      LoraSettings lora,
       int sequenceLength,
       Configuration hadoop) {
+    if (lora.rank() > 0) {
+      throw new IllegalArgumentException(
+          "lora.rank: got %d without a checkpoint, wanted a base to put adapters beside; set checkpoint=…"
+              .formatted(lora.rank()));
+    }
     Tokenizer tokenizer = Tokenizers.read(tokens, hadoop);
     shards.requireTokenizer(tokenizer);
     return new StartingModel(
@@ -80,9 +93,10 @@ record StartingModel(
       String tokens,
       TokenManifest shards,
       GrowConfig grow,
+      LoraSettings lora,
       long seed,
       Configuration hadoop) {
-    Checkpoint base = Checkpoints.open(path, hadoop);
+    Checkpoint base = Checkpoints.open(path, hadoop, lora.base());
     try {
       if (!TokenizerFiles.hasTokenizer(base.tokenizerFiles())) {
         shards.requireModelVocabulary(base.config().vocabSize());
@@ -117,7 +131,13 @@ record StartingModel(
   }
 
   private static StartingModel trained(
-      Checkpoint base, String path, ModelContext context, int sequenceLength) {
+      Checkpoint base,
+      String path,
+      ModelContext context,
+      LoraSettings lora,
+      long seed,
+      int sequenceLength,
+      Configuration hadoop) {
     try {
       LlamaConfig shape = context.of(base.config());
       if (shape.contextLength() < sequenceLength) {
@@ -125,8 +145,9 @@ record StartingModel(
             "train.sequence-length: got %,d, but the context of %s is %,d; lower it, or extend the context by model.rope-scaling"
                 .formatted(sequenceLength, path, shape.contextLength()));
       }
+      Checkpoint start = lora.start(path, base, shape, seed, hadoop);
       return new StartingModel(
-          shape, Optional.of(base), base.specialTokens(), base.tokenizerFiles());
+          shape, Optional.of(start), base.specialTokens(), base.tokenizerFiles());
     } catch (RuntimeException e) {
       base.close();
       throw e;
@@ -134,7 +155,20 @@ record StartingModel(
   }
 
   long parameterCount() {
-    return new ParameterLayout(shape).length();
+    return base.map(StartingModel::trained).orElseGet(() -> new ParameterLayout(shape).length());
+  }
+
+  /** Number of parameters that a training of this checkpoint trains. */
+  static long trained(Checkpoint start) {
+    return start
+        .adaptation()
+        .map(a -> new AdapterLayout(start.config(), a.lora()).length())
+        .orElseGet(() -> new ParameterLayout(start.config()).length());
+  }
+
+  /** The adapters that are trained, where not all parameters are. */
+  Optional<Adaptation> adaptation() {
+    return base.flatMap(Checkpoint::adaptation);
   }
 
   Optional<FloatPointer> parameters() {

@@ -178,6 +178,33 @@ public final class AdapterLayout implements TensorLayout {
     return length;
   }
 
+  /**
+   * @throws IllegalArgumentException when a base of this shape is not one for these adapters
+   */
+  public void requireBase(LlamaConfig base) {
+    if (!base.withVocabSize(1)
+        .withContext(1, RopeScaling.NONE)
+        .equals(config.withVocabSize(1).withContext(1, RopeScaling.NONE))) {
+      throw new IllegalArgumentException(
+          "adapter: made for "
+              + config
+              + ", the base is "
+              + base
+              + "; give the base it was made"
+              + " for");
+    }
+    boolean inFull = saved.containsKey(model.embedding()) && saved.containsKey(model.head());
+    if (base.vocabSize() != config.vocabSize() && !inFull) {
+      throw new IllegalArgumentException(
+          "adapter: made for a vocabulary of "
+              + config.vocabSize()
+              + " ids, the base has "
+              + base.vocabSize()
+              + "; give the base it was made for, or train embed_tokens and lm_head in full"
+              + " (lora.modules-to-save)");
+    }
+  }
+
   /** All adapters, block by block. */
   public List<Adapter> adapters() {
     return List.copyOf(adapters);

@@ -5,6 +5,8 @@ import caravan.model.engine.Engines;
 import caravan.model.engine.Objective;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 import org.deeplearning4j.nn.api.ParamInitializer;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
@@ -45,6 +47,7 @@ public final class LlamaLayer extends BaseLayer {
   @JsonProperty private WeightDecayRates decay;
   @JsonProperty private Objective objective;
   @JsonProperty private int passSequences;
+  @JsonProperty private Adaptation adaptation;
 
   /** For Jackson. */
   LlamaLayer() {}
@@ -113,6 +116,26 @@ public final class LlamaLayer extends BaseLayer {
     return passSequences;
   }
 
+  /** The same layer whose parameters are adapters and what is trained in full beside a base. */
+  public LlamaLayer beside(Adaptation frozen) {
+    LlamaLayer layer = clone();
+    layer.adaptation = frozen;
+    layer.layout();
+    return layer;
+  }
+
+  /** What stands beside a frozen base; empty where all parameters are trained. */
+  public Optional<Adaptation> adaptation() {
+    return Optional.ofNullable(adaptation);
+  }
+
+  /** Layout of the trained vector. */
+  TensorLayout layout() {
+    return adaptation == null
+        ? new ParameterLayout(llama)
+        : new AdapterLayout(llama, adaptation.lora());
+  }
+
   @Override
   public LlamaLayer clone() {
     return (LlamaLayer) super.clone();
@@ -155,7 +178,7 @@ public final class LlamaLayer extends BaseLayer {
   @Override
   public IUpdater getUpdaterByParam(String name) {
     if (getIUpdater() instanceof WholeVectorUpdater updater) {
-      ParameterLayout layout = new ParameterLayout(llama);
+      TensorLayout layout = layout();
       return updater.atTensor(layout.tensors().get(0).name().equals(name), layout.length());
     }
     return getIUpdater();
@@ -163,10 +186,9 @@ public final class LlamaLayer extends BaseLayer {
 
   @Override
   public List<Regularization> getRegularizationByParam(String name) {
-    ParameterLayout layout = new ParameterLayout(llama);
     Tensor tensor =
-        layout.tensors().stream().filter(t -> t.name().equals(name)).findFirst().orElseThrow();
-    double rate = decay.of(layout, tensor);
+        layout().tensors().stream().filter(t -> t.name().equals(name)).findFirst().orElseThrow();
+    double rate = decay.of(tensor);
     if (rate == 0) {
       return List.of();
     }
@@ -199,7 +221,7 @@ public final class LlamaLayer extends BaseLayer {
   /** Parameters and updater state; activations depend on the batch and live in the engine. */
   @Override
   public LayerMemoryReport getMemoryReport(InputType input) {
-    long length = new ParameterLayout(llama).length();
+    long length = layout().length();
     return new LayerMemoryReport.Builder(
             layerName, LlamaLayer.class, input, getOutputType(0, input))
         .standardMemory(length, getIUpdater().stateSize(length))
@@ -217,7 +239,8 @@ public final class LlamaLayer extends BaseLayer {
         && threads == that.threads
         && decay.equals(that.decay)
         && objective.equals(that.objective)
-        && passSequences == that.passSequences;
+        && passSequences == that.passSequences
+        && Objects.equals(adaptation, that.adaptation);
   }
 
   @Override

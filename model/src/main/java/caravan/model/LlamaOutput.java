@@ -1,6 +1,7 @@
 package caravan.model;
 
 import caravan.model.engine.Engines;
+import caravan.model.engine.FrozenBase;
 import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.LlamaEngine.TokenScores;
 import caravan.model.engine.TokenBatch;
@@ -35,6 +36,7 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
   private transient INDArray labels;
   private transient LlamaEngine engine;
   private transient int device;
+  private transient FrozenBase base;
   private transient TrainingPass.Loss loss;
 
   /** Whether {@link #loss} belongs to the present input, labels and parameters. */
@@ -48,9 +50,30 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
   public LlamaEngine engine() {
     if (engine == null) {
       LlamaLayer layer = layerConf();
-      engine = Engines.open(layer.engine(), layer.llama(), layer.threads(), device);
+      engine =
+          layer
+              .adaptation()
+              .map(frozen -> adapted(layer, frozen))
+              .orElseGet(
+                  () -> Engines.open(layer.engine(), layer.llama(), layer.threads(), device));
     }
     return engine;
+  }
+
+  private LlamaEngine adapted(LlamaLayer layer, Adaptation frozen) {
+    if (base == null) {
+      throw new IllegalStateException(
+          "LlamaLayer: adapters beside "
+              + frozen.base()
+              + ", but no base was given; useBase first");
+    }
+    AdapterLayout layout = new AdapterLayout(layer.llama(), frozen.lora());
+    return Engines.beside(layer.engine(), layout, base, layer.threads());
+  }
+
+  /** The base that this layer's adapters stand beside; before the engine's first use. */
+  public void useBase(FrozenBase frozen) {
+    base = frozen;
   }
 
   /** Which GPU an engine on one uses, of those this process sees; before its first use. */

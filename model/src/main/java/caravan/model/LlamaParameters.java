@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
+import org.bytedeco.javacpp.FloatPointer;
 import org.deeplearning4j.nn.api.ParamInitializer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.Layer;
@@ -17,7 +18,8 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  * Cuts Deeplearning4j's flat view into {@link ParameterLayout}'s tensors and draws fresh weights:
  * N(0, 0.02), projections back into the residual stream N(0, 0.02 / √(2 · layers)) (Radford et al.
  * 2019, section 2.3), gains 1. Each tensor has its own random stream, made from the network's seed
- * and its place, so one tensor's shape does not change another's values.
+ * and its place, so one tensor's shape does not change another's values. Adapters begin as {@link
+ * AdapterWeights} says; what is trained in full beside them is a base's.
  */
 final class LlamaParameters implements ParamInitializer {
   static final LlamaParameters INSTANCE = new LlamaParameters();
@@ -32,8 +34,8 @@ final class LlamaParameters implements ParamInitializer {
 
   private LlamaParameters() {}
 
-  private static ParameterLayout layout(Layer layer) {
-    return new ParameterLayout(((LlamaLayer) layer).llama());
+  private static TensorLayout layout(Layer layer) {
+    return ((LlamaLayer) layer).layout();
   }
 
   @Override
@@ -75,15 +77,17 @@ final class LlamaParameters implements ParamInitializer {
   @Override
   public Map<String, INDArray> init(
       NeuralNetConfiguration conf, INDArray view, boolean initialize) {
-    ParameterLayout layout = layout(conf.getLayer());
+    TensorLayout layout = layout(conf.getLayer());
     Map<String, INDArray> tensors = views(layout, view);
-    if (initialize) {
+    if (initialize && layout instanceof AdapterLayout adapters) {
+      AdapterWeights.draw(adapters, new FloatPointer(view.data().addressPointer()), conf.getSeed());
+    } else if (initialize) {
       for (int place = 0; place < layout.tensors().size(); place++) {
         Tensor tensor = layout.tensors().get(place);
         if (tensor.isNorm()) {
           tensors.get(tensor.name()).assign(1);
         } else {
-          draw(view, tensor, deviation(layout, tensor), RANDOM.create(seed(conf, place)));
+          draw(view, tensor, deviation(conf, tensor), RANDOM.create(seed(conf, place)));
         }
       }
     }
@@ -97,7 +101,7 @@ final class LlamaParameters implements ParamInitializer {
     return views(layout(conf.getLayer()), view);
   }
 
-  private static Map<String, INDArray> views(ParameterLayout layout, INDArray view) {
+  private static Map<String, INDArray> views(TensorLayout layout, INDArray view) {
     INDArray flat = view.reshape(view.length());
     Map<String, INDArray> tensors = new LinkedHashMap<>();
     for (Tensor tensor : layout.tensors()) {
@@ -113,10 +117,12 @@ final class LlamaParameters implements ParamInitializer {
     return conf.getSeed() * 1_000_003L + place;
   }
 
-  private static double deviation(ParameterLayout layout, Tensor tensor) {
+  private static double deviation(NeuralNetConfiguration conf, Tensor tensor) {
     boolean intoResidual =
         tensor.name().endsWith("AttentionOutput") || tensor.name().endsWith("Down");
-    return intoResidual ? DEVIATION / Math.sqrt(2.0 * layout.config().layerCount()) : DEVIATION;
+    return intoResidual
+        ? DEVIATION / Math.sqrt(2.0 * ((LlamaLayer) conf.getLayer()).llama().layerCount())
+        : DEVIATION;
   }
 
   private static void draw(INDArray view, Tensor tensor, double deviation, RandomGenerator random) {

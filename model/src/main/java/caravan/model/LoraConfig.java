@@ -71,6 +71,17 @@ public record LoraConfig(
     return new ArrayList<>(choices.stream().filter(names::contains).toList());
   }
 
+  /**
+   * The same for a model; where its head is tied to the embedding, naming the head adds nothing.
+   */
+  public LoraConfig on(LlamaConfig model) {
+    if (!model.tiedEmbeddings() || !saves("embed_tokens")) {
+      return this;
+    }
+    List<String> saved = modulesToSave.stream().filter(m -> !m.equals("lm_head")).toList();
+    return new LoraConfig(rank, alpha, dropout, targetModules, rslora, saved);
+  }
+
   /** What the product B A x is multiplied by. */
   public float scale() {
     return (float) (rslora ? alpha / Math.sqrt(rank) : alpha / rank);

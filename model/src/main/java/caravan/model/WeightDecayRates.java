@@ -20,10 +20,10 @@ public record WeightDecayRates(double matrices, double embeddings, double norms)
     return new WeightDecayRates(rate, rate, 0);
   }
 
-  double of(ParameterLayout layout, Tensor tensor) {
+  double of(Tensor tensor) {
     if (tensor.isNorm()) {
       return norms;
     }
-    return tensor.equals(layout.embedding()) ? embeddings : matrices;
+    return tensor.name().equals("embedding") ? embeddings : matrices;
   }
 }

@@ -1,5 +1,6 @@
 package caravan.model.checkpoint;
 
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import com.fasterxml.jackson.core.type.TypeReference;
@@ -25,6 +26,10 @@ final class CheckpointFolder {
   static final String CARAVAN = "caravan";
   private static final String CONFIG = "config.json";
   private static final String GENERATION = "generation_config.json";
+
+  /** Shape of a model with adapters: PEFT keeps the base's alone. */
+  private static final String ADAPTED_CONFIG = "caravan/config.json";
+
   private static final String STATE = "caravan/state.json";
   private static final String OPTIMIZER = CheckpointTensors.OPTIMIZER;
   private static final String OUTER = CheckpointTensors.OUTER;
@@ -32,7 +37,7 @@ final class CheckpointFolder {
   private static final List<String> MOMENTS = CheckpointTensors.MOMENTS;
   private static final String OUTER_MOMENTUM = CheckpointTensors.OUTER_MOMENTUM;
   private static final Set<String> MODEL_FILES =
-      Set.of(CONFIG, GENERATION, HuggingFaceWeights.FILE);
+      Set.of(CONFIG, GENERATION, HuggingFaceWeights.FILE, PeftFiles.CONFIG, PeftFiles.WEIGHTS);
 
   /** What a foreign directory may hold of a tokenizer; our own manifests list theirs. */
   private static final List<String> TOKENIZER_FILES =
@@ -61,7 +66,12 @@ final class CheckpointFolder {
   }
 
   boolean isModel() {
-    return directory.exists(CONFIG);
+    return directory.exists(CONFIG) || isAdapter();
+  }
+
+  /** Whether it holds adapters and not a whole model. */
+  boolean isAdapter() {
+    return directory.exists(PeftFiles.CONFIG);
   }
 
   /** Whether its writing was finished. */
@@ -75,6 +85,12 @@ final class CheckpointFolder {
 
   boolean isSame(CheckpointFolder other) {
     return directory.qualifiedPath().equals(other.directory.qualifiedPath());
+  }
+
+
+  /** Its path from any working directory. */
+  String absolutePath() {
+    return directory.absolutePath();
   }
 
   /** Path of the training's output that it lies in. */
@@ -92,24 +108,41 @@ final class CheckpointFolder {
 
   /** Writes a training checkpoint. */
   void write(long step, Checkpoint checkpoint) {
-    write(step, checkpoint.head(), unused -> writeTensors(checkpoint));
+    boolean adapters = checkpoint.adaptation().isPresent();
+    write(
+        step,
+        checkpoint.head(),
+        head -> adapters ? writeTokenizer(head.tokenizerFiles()) : writeHead(head),
+        unused -> writeTensors(checkpoint));
   }
 
   /** Writes a training checkpoint whose tensors lie elsewhere. */
   void write(long step, CheckpointHead head, TensorFiles tensors) {
+    write(step, head, this::writeHead, tensors);
+  }
+
+  private void write(
+      long step,
+      CheckpointHead head,
+      Function<CheckpointHead, Map<String, Directory.Fingerprint>> writeHead,
+      TensorFiles tensors) {
     if (directory.exists()) {
       delete();
     }
     var files = new LinkedHashMap<String, Directory.Fingerprint>();
     files.put(STATE, directory.write(STATE, json(head.state())));
-    files.putAll(writeHead(head));
+    files.putAll(writeHead.apply(head));
     files.putAll(tensors.write(directory.path()));
     directory.write(MANIFEST, manifest(step, files));
   }
 
   private Map<String, Directory.Fingerprint> writeTensors(Checkpoint checkpoint) {
     var files = new LinkedHashMap<String, Directory.Fingerprint>();
-    files.put(HuggingFaceWeights.FILE, writeWeights(checkpoint));
+    if (checkpoint.adaptation().isPresent()) {
+      files.putAll(writeAdapters(checkpoint));
+    } else {
+      files.put(HuggingFaceWeights.FILE, writeWeights(checkpoint));
+    }
     checkpoint
         .moments()
         .ifPresent(
@@ -127,14 +160,39 @@ final class CheckpointFolder {
                         OUTER,
                         List.of(OUTER_MOMENTUM),
                         List.of(momentum),
-                        new ParameterLayout(checkpoint.config()).length())));
+                        outerLength(checkpoint))));
     return files;
   }
 
-  /** Writes Hugging Face's files alone. */
+  private static long outerLength(Checkpoint checkpoint) {
+    return checkpoint
+        .adaptation()
+        .map(a -> new AdapterLayout(checkpoint.config(), a.lora()).length())
+        .orElseGet(() -> new ParameterLayout(checkpoint.config()).length());
+  }
+
+  /** Writes Hugging Face's files alone, or PEFT's. */
   Map<String, Directory.Fingerprint> writeModel(Checkpoint checkpoint) {
+    if (checkpoint.adaptation().isPresent()) {
+      var adapters = new LinkedHashMap<>(writeTokenizer(checkpoint.tokenizerFiles()));
+      adapters.putAll(writeAdapters(checkpoint));
+      return adapters;
+    }
     var files = new LinkedHashMap<>(writeHead(checkpoint.head()));
     files.put(HuggingFaceWeights.FILE, writeWeights(checkpoint));
+    return files;
+  }
+
+  private Map<String, Directory.Fingerprint> writeAdapters(Checkpoint checkpoint) {
+    var files =
+        new LinkedHashMap<>(
+            PeftFiles.write(
+                directory,
+                checkpoint.config(),
+                checkpoint.adaptation().orElseThrow(),
+                checkpoint.parameters()));
+    byte[] shape = HuggingFaceConfig.configJson(checkpoint.config(), checkpoint.specialTokens());
+    files.put(ADAPTED_CONFIG, directory.write(ADAPTED_CONFIG, shape));
     return files;
   }
 
@@ -146,9 +204,10 @@ final class CheckpointFolder {
                 out, checkpoint.config(), FloatSource.of(checkpoint.parameters())));
   }
 
-  private Map<String, Directory.Fingerprint> writeHead(CheckpointHead head) {
+  private Map<String, Directory.Fingerprint> writeTokenizer(
+      Map<String, byte[]> tokenizerFiles) {
     var files = new LinkedHashMap<String, Directory.Fingerprint>();
-    head.tokenizerFiles()
+    tokenizerFiles
         .forEach(
             (name, content) -> {
               if (MODEL_FILES.contains(name) || name.contains("/")) {
@@ -157,6 +216,11 @@ final class CheckpointFolder {
               }
               files.put(name, directory.write(name, content));
             });
+    return files;
+  }
+
+  private Map<String, Directory.Fingerprint> writeHead(CheckpointHead head) {
+    var files = new LinkedHashMap<>(writeTokenizer(head.tokenizerFiles()));
     SpecialTokens special = head.specialTokens();
     files.put(
         CONFIG, directory.write(CONFIG, HuggingFaceConfig.configJson(head.config(), special)));
@@ -244,8 +308,9 @@ final class CheckpointFolder {
   private JsonNode manifestFiles() {
     try {
       JsonNode files = JSON.readTree(directory.bytes(MANIFEST)).path("files");
-      if (files.path(CONFIG).isMissingNode()
-          || files.path(HuggingFaceWeights.FILE).isMissingNode()) {
+      boolean model = files.has(CONFIG) && files.has(HuggingFaceWeights.FILE);
+      boolean adapter = files.has(PeftFiles.CONFIG) && files.has(PeftFiles.WEIGHTS);
+      if (!model && !adapter) {
         throw new IllegalArgumentException(
             directory.path(MANIFEST) + ": does not list the model's files");
       }
@@ -263,7 +328,51 @@ final class CheckpointFolder {
 
   /** Reads without comparing checksums. */
   Checkpoint read(Part part) {
-    return read(part, config -> HuggingFaceWeights.read(directory, config));
+    return read(part, Optional.empty());
+  }
+
+
+  /**
+   * Reads without comparing checksums. Adapters are merged into their base where the model alone is
+   * wanted.
+   *
+   * @param base of adapters, where it lies elsewhere than they say
+   */
+  Checkpoint read(Part part, Optional<String> base) {
+    if (!isAdapter()) {
+      return read(part, config -> HuggingFaceWeights.read(directory, config));
+    }
+    AdapterFolder adapter = new AdapterFolder(directory, base);
+    if (part == Part.MODEL) {
+      return adapter.merged(tokenizerFiles());
+    }
+    Checkpoint read = adapter.read(isOurs() ? state() : Map.of(), tokenizerFiles());
+    try {
+      Optional<OptimizerState> moments =
+          directory.exists(OPTIMIZER) ? Optional.of(optimizer()) : Optional.empty();
+      long length = outerLength(read);
+      Optional<FloatPointer> outer =
+          directory.exists(OUTER)
+              ? Optional.of(vector(OUTER, OUTER_MOMENTUM, length))
+              : Optional.empty();
+      return new Checkpoint(
+          read.config(),
+          read.specialTokens(),
+          read.parameters(),
+          moments,
+          outer,
+          read.state(),
+          read.tokenizerFiles(),
+          read.adaptation());
+    } catch (RuntimeException e) {
+      read.close();
+      throw e;
+    }
+  }
+
+  /** The adapters alone, without the optimizer's state. */
+  Checkpoint readAdapters(Optional<String> base) {
+    return new AdapterFolder(directory, base).read(isOurs() ? state() : Map.of(), tokenizerFiles());
   }
 
   private Checkpoint read(Part part, Function<LlamaConfig, FloatPointer> weights) {
@@ -338,7 +447,8 @@ final class CheckpointFolder {
 
   /** Shape of the model. */
   LlamaConfig config() {
-    return HuggingFaceConfig.config(directory.bytes(CONFIG), directory.path(CONFIG));
+    String file = isAdapter() ? ADAPTED_CONFIG : CONFIG;
+    return HuggingFaceConfig.config(directory.bytes(file), directory.path(file));
   }
 
   /** Content of state.json. */

@@ -66,6 +66,10 @@ public final class CheckpointStore {
       return folder.state();
     }
 
+    CheckpointFolder folder() {
+      return folder;
+    }
+
     /** Reads all of it into memory; the caller closes it. */
     public Checkpoint checkpoint() {
       return folder.read(part);
@@ -244,6 +248,11 @@ public final class CheckpointStore {
   }
 
   Checkpoint load(long step, Part part) {
+    return checked(step, part).read(part);
+  }
+
+  /** A step's folder, its files compared with its manifest. */
+  CheckpointFolder checked(long step, Part part) {
     CheckpointFolder folder = folder(step);
     folder
         .damage(part)
@@ -252,7 +261,7 @@ public final class CheckpointStore {
               throw new IllegalArgumentException(
                   damage + "; finished checkpoints are of steps " + steps());
             });
-    return folder.read(part);
+    return folder;
   }
 
   /** Where a step's checkpoint lies. */

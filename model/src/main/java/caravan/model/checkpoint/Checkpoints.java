@@ -1,6 +1,12 @@
 package caravan.model.checkpoint;
 
+import caravan.model.Adaptation;
+import caravan.model.AdapterLayout;
+import caravan.model.AdapterWeights;
+import caravan.model.LlamaConfig;
+import caravan.model.LoraConfig;
 import caravan.model.checkpoint.CheckpointFolder.Part;
+import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 
@@ -16,15 +22,70 @@ public final class Checkpoints {
    * @throws IllegalArgumentException when there is no model, or it is damaged or not a Llama
    */
   public static Checkpoint open(String path, Configuration hadoop) {
+    return open(path, hadoop, Optional.empty());
+  }
+
+  /**
+   * As {@link #open(String, Configuration)}; adapters are merged into their base.
+   *
+   * @param base of adapters, where it lies elsewhere than they say
+   */
+  public static Checkpoint open(String path, Configuration hadoop, Optional<String> base) {
+    return chosen(path, hadoop).read(Part.MODEL, base);
+  }
+
+  /**
+   * The adapters of a checkpoint, unmerged and without optimizer state; empty where it holds a
+   * whole model.
+   *
+   * @param base of the adapters, where it lies elsewhere than they say
+   */
+  public static Optional<Checkpoint> adapters(
+      String path, Configuration hadoop, Optional<String> base) {
+    CheckpointFolder folder = chosen(path, hadoop);
+    return folder.isAdapter() ? Optional.of(folder.readAdapters(base)) : Optional.empty();
+  }
+
+  /**
+   * Fresh adapters beside a checkpoint, to be trained.
+   *
+   * @param path where the base lies
+   * @param whole its parameters, with rows for new ids where its vocabulary has grown
+   * @param shape how it is to be read
+   * @throws IllegalArgumentException when rows for new ids would not be trained
+   */
+  public static Checkpoint adapted(
+      String path,
+      Configuration hadoop,
+      Checkpoint whole,
+      LlamaConfig shape,
+      LoraConfig lora,
+      long seed) {
+    CheckpointFolder folder = chosen(path, hadoop);
+    AdapterLayout layout = new AdapterLayout(shape, lora);
+    layout.requireBase(folder.config());
+    return new Checkpoint(
+        shape,
+        whole.specialTokens(),
+        AdapterWeights.start(layout, whole.parameters(), seed),
+        Optional.empty(),
+        Optional.empty(),
+        Map.of(),
+        whole.tokenizerFiles(),
+        Optional.of(new Adaptation(lora, folder.absolutePath())));
+  }
+
+  /** The folder that a user means: checked where it has a manifest. */
+  private static CheckpointFolder chosen(String path, Configuration hadoop) {
     Directory directory = Directory.of(path, hadoop);
     Optional<CheckpointStore> store = CheckpointStore.at(directory);
     if (store.isEmpty()) {
-      return single(directory, Part.MODEL);
+      return checked(directory, Part.MODEL);
     }
     var best = store.get().best();
     return best.isPresent()
-        ? store.get().load(best.getAsLong(), Part.MODEL)
-        : store.get().newest(Part.MODEL).orElseThrow(() -> unfinished(path)).checkpoint();
+        ? store.get().checked(best.getAsLong(), Part.MODEL)
+        : store.get().newest(Part.MODEL).orElseThrow(() -> unfinished(path)).folder();
   }
 
   /**
@@ -39,7 +100,7 @@ public final class Checkpoints {
     Checkpoint checkpoint =
         store.isPresent()
             ? store.get().latest().orElseThrow(() -> unfinished(path)).checkpoint()
-            : single(directory, Part.TRAINING);
+            : checked(directory, Part.TRAINING).read(Part.TRAINING);
     if (checkpoint.moments().isEmpty()) {
       checkpoint.close();
       throw new IllegalArgumentException(
@@ -55,7 +116,7 @@ public final class Checkpoints {
     new CheckpointFolder(Directory.of(path, hadoop)).writeModel(checkpoint);
   }
 
-  private static Checkpoint single(Directory directory, Part part) {
+  private static CheckpointFolder checked(Directory directory, Part part) {
     CheckpointFolder folder = new CheckpointFolder(directory);
     if (folder.isOurs()) {
       folder
@@ -67,11 +128,13 @@ public final class Checkpoints {
     } else if (!folder.isModel()) {
       throw new IllegalArgumentException(
           directory.path()
-              + (directory.exists() ? ": no config.json in it" : " does not exist")
+              + (directory.exists()
+                  ? ": no config.json and no adapter_config.json in it"
+                  : " does not exist")
               + ", wanted a Hugging Face model directory, a checkpoint, or the output of pretrain"
               + " or sft");
     }
-    return folder.read(part);
+    return folder;
   }
 
   private static IllegalArgumentException unfinished(String path) {

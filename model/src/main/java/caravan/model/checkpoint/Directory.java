@@ -68,6 +68,18 @@ public final class Directory {
     return new Directory(files, new Path(root, name));
   }
 
+  /** Its path from any working directory; without a scheme where it is local. */
+  String absolutePath() {
+    Path absolute = files.makeQualified(root);
+    boolean local = absolute.toUri().getScheme().equals("file");
+    return local ? absolute.toUri().getPath() : absolute.toString();
+  }
+
+  /** How its file system is reached. */
+  Configuration hadoop() {
+    return files.getConf();
+  }
+
   /** The directory's name, without the path before it. */
   String name() {
     return root.getName();

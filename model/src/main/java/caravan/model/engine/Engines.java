@@ -1,5 +1,6 @@
 package caravan.model.engine;
 
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.engine.cuda.CudaEngine;
 import caravan.model.engine.cuda.Precision;
@@ -129,6 +130,31 @@ public final class Engines {
               .formatted(weights.key(), name));
     }
     return open(name, config, threads);
+  }
+
+  /**
+   * An engine whose parameters are adapters and what is trained in full beside a frozen base.
+   *
+   * @throws IllegalArgumentException when the base is another model's, or the engine has no
+   *     adapters
+   */
+  public static LlamaEngine beside(
+      String name, AdapterLayout layout, FrozenBase base, int threads) {
+    layout.requireBase(base.config());
+    boolean cpu = requireAdapters(name).split(":")[0].equals(CPU);
+    return cpu
+        ? new CpuEngine(layout, base, threads, cpuOptions(name))
+        : new Nd4jAdapters(layout, base);
+  }
+
+  /** Returns the name of an engine that trains adapters, or says that it does not. */
+  public static String requireAdapters(String name) {
+    if (requireKnown(name).split(":")[0].equals(CUDA)) {
+      throw new IllegalArgumentException(
+          "lora.rank: got adapters with train.engine=cuda, wanted train.engine=cpu: the engine on a"
+              + " GPU trains all parameters only");
+    }
+    return name;
   }
 
   /** Returns the name, or says which there are. */

@@ -166,7 +166,8 @@ final class DriverModel implements TrainedModel {
               Optional.of(moments),
               velocity,
               state,
-              setup.tokenizerFiles()));
+              setup.tokenizerFiles(),
+              setup.adaptation()));
     }
 
     @Override

@@ -406,6 +406,28 @@ public record TrainConfig(
   }
 
   /**
+   * @throws IllegalArgumentException when these settings are not for adapters
+   */
+  void requireAdapters() {
+    Engines.requireAdapters(engine);
+    if (!exchange.equals("stock")) {
+      throw new IllegalArgumentException(
+          "train.exchange: got "
+              + exchange
+              + " with lora.rank above 0, wanted stock: adapters are small enough for the driver");
+    }
+    if (!freeze.isEmpty() || blockSteps > 0) {
+      throw new IllegalArgumentException(
+          "train.freeze and train.block-steps: got "
+              + freeze
+              + " and "
+              + blockSteps
+              + " with lora.rank above 0, wanted none: adapters and lora.modules-to-save alone are"
+              + " trained");
+    }
+  }
+
+  /**
    * The layer that trains a model so.
    *
    * @param seed of what dropout zeroes

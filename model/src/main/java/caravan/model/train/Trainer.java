@@ -1,7 +1,9 @@
 package caravan.model.train;
 
+import caravan.model.Adaptation;
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
+import caravan.model.LlamaLayer;
 import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.SpecialTokens;
 import java.util.List;
@@ -41,6 +43,8 @@ public final class Trainer {
    * @param fingerprint identifies the training data; a run resumes only on the same data
    * @param specialTokens for the checkpoints
    * @param tokenizerFiles for the checkpoints
+   * @param adaptation adapters that are trained in place of all parameters; {@code base} then holds
+   *     what they begin with
    */
   public record Setup(
       LlamaConfig model,
@@ -53,9 +57,38 @@ public final class Trainer {
       String output,
       String fingerprint,
       SpecialTokens specialTokens,
-      Map<String, byte[]> tokenizerFiles) {
+      Map<String, byte[]> tokenizerFiles,
+      Optional<Adaptation> adaptation) {
     public Setup {
       config = config.forData(data.size());
+    }
+
+    /** A training of all parameters. */
+    public Setup(
+        LlamaConfig model,
+        TrainConfig config,
+        long seed,
+        SequenceSource data,
+        Optional<SequenceSource> validation,
+        Optional<FloatPointer> base,
+        Resume resume,
+        String output,
+        String fingerprint,
+        SpecialTokens specialTokens,
+        Map<String, byte[]> tokenizerFiles) {
+      this(
+          model,
+          config,
+          seed,
+          data,
+          validation,
+          base,
+          resume,
+          output,
+          fingerprint,
+          specialTokens,
+          tokenizerFiles,
+          Optional.empty());
     }
   }
 
@@ -103,7 +136,7 @@ public final class Trainer {
     store = new CheckpointStore(setup.output(), spark.hadoopConfiguration());
     identity = TrainingIdentity.of(setup);
     model =
-        config.exchange().equals("sliced")
+        config.exchange().equals("sliced") && setup.adaptation().isEmpty()
             ? new SlicedModel(spark, setup)
             : new DriverModel(spark, setup, initial(setup));
     Optional<CheckpointStore.Found> found = checkpoint();
@@ -167,12 +200,17 @@ public final class Trainer {
         .toList();
   }
 
+  private static LlamaLayer layer(Setup setup) {
+    LlamaLayer whole = setup.config().layer(setup.model(), setup.seed());
+    setup.adaptation().ifPresent(unused -> setup.config().requireAdapters());
+    return setup.adaptation().map(whole::beside).orElse(whole);
+  }
+
   /** The graph of a training's first step: with random weights or the base's. */
   static ComputationGraph initial(Setup setup) {
     TrainConfig config = setup.config();
     ComputationGraph graph =
-        LlamaGraph.create(
-            config.layer(setup.model(), setup.seed()), config.updater(setup.model()), setup.seed());
+        LlamaGraph.create(layer(setup), config.updater(setup.model()), setup.seed());
     FloatPointer parameters = new FloatPointer(graph.params().data().addressPointer());
     setup
         .base()

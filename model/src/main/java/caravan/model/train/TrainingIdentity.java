@@ -33,6 +33,7 @@ record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
     fields.put("train.moments", config.moments());
     fields.put("train.outer.kind", config.outer().kind());
     fields.put("train.packing", config.packing());
+    fields.put("lora", setup.adaptation().map(a -> a.lora().toString()).orElse("none"));
     return new TrainingIdentity(setup.model(), fields);
   }
 

@@ -1,6 +1,7 @@
 package caravan.model.train;
 
 import caravan.model.LlamaGraph;
+import caravan.model.LlamaOutput;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentHashMap;
@@ -39,7 +40,9 @@ final class WorkerGraphs {
     if (graph == null) {
       graph = new ComputationGraph(ComputationGraphConfiguration.fromJson(configurationJson));
       graph.init();
-      LlamaGraph.output(graph).useDevice(gpu());
+      LlamaOutput output = LlamaGraph.output(graph);
+      output.useDevice(gpu());
+      output.layerConf().adaptation().map(FrozenBases::open).ifPresent(output::useBase);
     }
     closeOnFailure(graph);
     return graph;
@@ -94,5 +97,6 @@ final class WorkerGraphs {
         graph.close();
       }
     }
+    FrozenBases.release();
   }
 }

@@ -64,7 +64,8 @@ class CheckpointsTest {
                 + " output of pretrain or sft");
     Files.writeString(folder.resolve("readme.txt"), "nothing here");
     assertThatThrownBy(() -> Checkpoints.open(folder.toString(), hadoop))
-        .hasMessageContaining("no config.json in it, wanted a Hugging Face model directory");
+        .hasMessageContaining(
+            "no config.json and no adapter_config.json in it, wanted a Hugging Face model");
   }
 
   @Test
