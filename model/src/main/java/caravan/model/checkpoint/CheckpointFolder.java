@@ -87,7 +87,6 @@ final class CheckpointFolder {
     return directory.qualifiedPath().equals(other.directory.qualifiedPath());
   }
 
-
   /** Its path from any working directory. */
   String absolutePath() {
     return directory.absolutePath();
@@ -175,7 +174,12 @@ final class CheckpointFolder {
   Map<String, Directory.Fingerprint> writeModel(Checkpoint checkpoint) {
     if (checkpoint.adaptation().isPresent()) {
       var adapters = new LinkedHashMap<>(writeTokenizer(checkpoint.tokenizerFiles()));
-      adapters.putAll(writeAdapters(checkpoint));
+      adapters.putAll(
+          PeftFiles.write(
+              directory,
+              checkpoint.config(),
+              checkpoint.adaptation().get(),
+              checkpoint.parameters()));
       return adapters;
     }
     var files = new LinkedHashMap<>(writeHead(checkpoint.head()));
@@ -204,18 +208,16 @@ final class CheckpointFolder {
                 out, checkpoint.config(), FloatSource.of(checkpoint.parameters())));
   }
 
-  private Map<String, Directory.Fingerprint> writeTokenizer(
-      Map<String, byte[]> tokenizerFiles) {
+  private Map<String, Directory.Fingerprint> writeTokenizer(Map<String, byte[]> tokenizerFiles) {
     var files = new LinkedHashMap<String, Directory.Fingerprint>();
-    tokenizerFiles
-        .forEach(
-            (name, content) -> {
-              if (MODEL_FILES.contains(name) || name.contains("/")) {
-                throw new IllegalArgumentException(
-                    "tokenizer file " + name + ": wanted a plain file name other than the model's");
-              }
-              files.put(name, directory.write(name, content));
-            });
+    tokenizerFiles.forEach(
+        (name, content) -> {
+          if (MODEL_FILES.contains(name) || name.contains("/")) {
+            throw new IllegalArgumentException(
+                "tokenizer file " + name + ": wanted a plain file name other than the model's");
+          }
+          files.put(name, directory.write(name, content));
+        });
     return files;
   }
 
@@ -330,7 +332,6 @@ final class CheckpointFolder {
   Checkpoint read(Part part) {
     return read(part, Optional.empty());
   }
-
 
   /**
    * Reads without comparing checksums. Adapters are merged into their base where the model alone is

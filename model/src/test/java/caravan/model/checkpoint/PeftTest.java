@@ -51,7 +51,10 @@ class PeftTest {
   @ValueSource(strings = {"all-linear", "rslora-saved"})
   void lossAndGradientsEqualPefts(String name) throws IOException {
     double loss =
-        new ObjectMapper().readTree(Path.of(golden(name), "golden.json").toFile()).get("loss").asDouble();
+        new ObjectMapper()
+            .readTree(Path.of(golden(name), "golden.json").toFile())
+            .get("loss")
+            .asDouble();
     try (Golden base = Golden.open("grouped-untied");
         Checkpoint adapter =
             Checkpoints.adapters(golden(name), HADOOP, Optional.of(BASE)).orElseThrow()) {
@@ -100,8 +103,7 @@ class PeftTest {
     try (Golden base = Golden.open("grouped-untied");
         Checkpoint merged = Checkpoints.open(golden(name), HADOOP, Optional.of(BASE));
         CpuEngine engine = new CpuEngine(merged.config(), 1);
-        LlamaEngine.Decoder decoder =
-            engine.decoder(merged.parameters(), base.batch().seq())) {
+        LlamaEngine.Decoder decoder = engine.decoder(merged.parameters(), base.batch().seq())) {
       int vocab = merged.config().vocabSize();
       for (int t = 0; t < base.batch().seq(); t++) {
         float[] got = decoder.append(base.batch().ids()[t]);
@@ -118,7 +120,8 @@ class PeftTest {
     Path output = Path.of(System.getProperty("caravan.root"), "model/target/lora", name);
     try (Checkpoint adapter =
             Checkpoints.adapters(golden(name), HADOOP, Optional.of(BASE)).orElseThrow();
-        SafeTensors theirs = SafeTensors.open(golden(name) + "/adapter_model.safetensors", HADOOP)) {
+        SafeTensors theirs =
+            SafeTensors.open(golden(name) + "/adapter_model.safetensors", HADOOP)) {
       Checkpoints.export(output.toString(), HADOOP, adapter);
       try (SafeTensors ours = SafeTensors.open(output + "/adapter_model.safetensors", HADOOP);
           Checkpoint again =
@@ -132,8 +135,7 @@ class PeftTest {
         assertThat(again.adaptation()).isEqualTo(adapter.adaptation());
         AdapterLayout layout =
             new AdapterLayout(adapter.config(), adapter.adaptation().orElseThrow().lora());
-        assertThat(
-                Floats.equal(again.parameters(), 0, adapter.parameters(), 0, layout.length()))
+        assertThat(Floats.equal(again.parameters(), 0, adapter.parameters(), 0, layout.length()))
             .isTrue();
       }
     }
@@ -151,7 +153,8 @@ class PeftTest {
                 Checkpoints.open(
                     golden("all-linear"), HADOOP, Optional.of(resource("golden/tied"))))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("tensor base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight")
+        .hasMessageContaining(
+            "tensor base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight")
         .hasMessageContaining("give the base that it was trained beside");
     Path config = folder.resolve("adapter_config.json");
     String text = Files.readString(Path.of(golden("all-linear"), "adapter_config.json"));
