@@ -34,8 +34,7 @@ final class SftJob extends Job<SftConfig> {
   protected int run(SftConfig config) {
     try (Checkpoint base = open(config, hadoop());
         StopRequest stop = new StopRequest();
-        SparkSession spark =
-            openSparkToTrain("sft", StartingModel.trained(base), config.train())) {
+        SparkSession spark = openSparkToTrain("sft", StartingModel.trained(base), config.train())) {
       Trainer.Outcome outcome = train(spark, config, base, force(), stop);
       return outcome.finished() ? Caravan.DONE : Caravan.STOPPED;
     }
