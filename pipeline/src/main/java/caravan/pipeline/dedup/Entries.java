@@ -1,9 +1,9 @@
 package caravan.pipeline.dedup;
 
+import caravan.pipeline.ByNumber;
 import java.io.Serializable;
 import java.util.Iterator;
 import java.util.List;
-import org.apache.spark.Partitioner;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
@@ -191,34 +191,6 @@ final class Entries implements AutoCloseable {
       if (test.call(entry)) {
         emit(entry);
       }
-    }
-  }
-
-  private static final class ByNumber extends Partitioner {
-    private final int partitions;
-
-    ByNumber(int partitions) {
-      this.partitions = partitions;
-    }
-
-    @Override
-    public int numPartitions() {
-      return partitions;
-    }
-
-    @Override
-    public int getPartition(Object number) {
-      return (Integer) number;
-    }
-
-    @Override
-    public boolean equals(Object other) {
-      return other instanceof ByNumber same && same.partitions == partitions;
-    }
-
-    @Override
-    public int hashCode() {
-      return partitions;
     }
   }
 }

@@ -1,5 +1,6 @@
 package caravan.pipeline.tokenize;
 
+import caravan.pipeline.ByNumber;
 import caravan.pipeline.Json;
 import caravan.pipeline.shard.ShardFormat;
 import caravan.pipeline.shard.ShardWriter;
@@ -14,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.ToLongFunction;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.Partitioner;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -168,24 +168,6 @@ final class EncodedCorpus implements AutoCloseable {
         group.partitions().$plus$eq(slices.partitions()[slice]);
       }
       return group;
-    }
-  }
-
-  private static final class ByNumber extends Partitioner {
-    private final int partitions;
-
-    ByNumber(int partitions) {
-      this.partitions = partitions;
-    }
-
-    @Override
-    public int numPartitions() {
-      return partitions;
-    }
-
-    @Override
-    public int getPartition(Object number) {
-      return (Integer) number;
     }
   }
 
