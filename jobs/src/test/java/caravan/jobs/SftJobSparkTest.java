@@ -178,6 +178,7 @@ class SftJobSparkTest {
         csv(DIALOGUES),
         "sft.rows=packed",
         "train.packing=isolated",
+        "train.precision=fp32",
         "train.batch-sequences=1",
         "train.workers=1",
         "train.steps=1");
