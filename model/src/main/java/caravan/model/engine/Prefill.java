@@ -33,7 +33,10 @@ final class Prefill implements AutoCloseable {
   private final Buffer gateUp;
   private final Buffer activated;
 
-  /** [chunk, stride] a projection's input in the order of packed weights; empty for floats. */
+  /**
+   * A projection's input as packed weights want it: [chunk, cols] in bf16 where the processor
+   * multiplies that itself, else [chunk, stride] floats in the order of the weights; null for f32.
+   */
   private Buffer arranged;
 
   /** Per worker [PANEL_ROWS, stride] rows of packed weights as floats. */
@@ -127,6 +130,8 @@ final class Prefill implements AutoCloseable {
     int to = worker.to(w.rows());
     if (w.type() == WeightType.F32) {
       multiply(worker, rows, to - from, w.cols(), x, w.row(from), beta, y, from, w.rows());
+    } else if (w.type() == WeightType.BF16 && HalfGemm.isNative()) {
+      multiplyHalves(worker, x, w, beta, y, rows);
     } else {
       arrange(worker, x, w, rows);
       for (int panel = from; panel < to; panel += PANEL_ROWS) {
@@ -152,6 +157,31 @@ final class Prefill implements AutoCloseable {
       int yStride) {
     worker.gemm.timesTransposed(
         rows, columns, depth, 1f, x.address(0), depth, w, depth, beta, y.address(yAt), yStride);
+  }
+
+  /** Rounds x to bf16, as the weights are; sums are fp32. */
+  private void multiplyHalves(
+      Worker worker, Buffer x, WeightMatrix w, float beta, Buffer y, int rows) {
+    int cols = w.cols();
+    long first = (long) worker.from(rows) * cols;
+    long end = (long) worker.to(rows) * cols;
+    long halves = arranged.address(0);
+    HalfGemm gemm = worker.gemm.halves();
+    gemm.round(x.address(first), halves + first * Short.BYTES, end - first);
+    worker.barrier();
+    int from = worker.from(w.rows());
+    int columns = worker.to(w.rows()) - from;
+    gemm.timesTransposed(
+        rows,
+        columns,
+        cols,
+        halves,
+        cols,
+        w.row(from),
+        w.stride(),
+        beta == 1f,
+        y.address(from),
+        w.rows());
   }
 
   private void arrange(Worker worker, Buffer x, WeightMatrix w, int rows) {

@@ -120,9 +120,14 @@ class DecoderTest {
       for (int id : ids) {
         byToken = single.append(id);
       }
-      assertThat(prompted.append(ids)).containsExactly(byToken, within(5e-5f));
-      assertThat(norm(wanted, byToken) / norm(wanted, new float[wanted.length]))
-          .isBetween(1e-4, (double) tolerance);
+      float[] byPrompt = prompted.append(ids);
+      double size = norm(wanted, new float[wanted.length]);
+      assertThat(norm(wanted, byToken) / size).isBetween(1e-4, (double) tolerance);
+      // In bf16 a prompt is rounded as the weights are, a single token is not.
+      assertThat(norm(wanted, byPrompt) / size).isBetween(1e-4, (double) tolerance);
+      if (type == WeightType.Q8_0) {
+        assertThat(byPrompt).containsExactly(byToken, within(5e-5f));
+      }
     }
   }
 
