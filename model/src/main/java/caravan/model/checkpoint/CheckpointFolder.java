@@ -419,17 +419,8 @@ final class CheckpointFolder {
 
   private FloatPointer vector(String file, String name, long length) {
     try (SafeTensors tensors = SafeTensors.open(directory, file)) {
-      SafeTensors.Entry entry = tensors.entries().get(name);
-      if (entry == null || entry.length() != length) {
-        throw new IllegalArgumentException(
-            directory.path(file)
-                + ": tensor "
-                + name
-                + (entry == null ? " is missing" : " has shape " + entry.shape())
-                + ", wanted ["
-                + length
-                + "]; restore the file, or resume from another checkpoint");
-      }
+      String next = "restore the file, or resume from another checkpoint";
+      SafeTensors.Entry entry = tensors.vector(name, length, next);
       FloatPointer vector = new FloatPointer(length);
       tensors.read(entry, vector, 0);
       return vector;

@@ -104,18 +104,8 @@ public final class CheckpointTensors {
       long length) {
     Directory directory = Directory.of(path, hadoop);
     try (SafeTensors tensors = SafeTensors.open(directory, file)) {
-      SafeTensors.Entry entry = tensors.entries().get(name);
-      if (entry == null || entry.length() != length) {
-        throw new IllegalArgumentException(
-            directory.path(file)
-                + ": tensor "
-                + name
-                + (entry == null ? " is missing" : " has shape " + entry.shape())
-                + ", wanted ["
-                + length
-                + "]; resume with the optimizer of the checkpoint, or train from it as checkpoint=");
-      }
-      tensors.read(entry, target, offset);
+      String next = "resume with the optimizer of the checkpoint, or train from it as checkpoint=";
+      tensors.read(tensors.vector(name, length, next), target, offset);
     }
   }
 }

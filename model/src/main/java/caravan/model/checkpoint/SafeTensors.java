@@ -202,6 +202,28 @@ public final class SafeTensors implements TensorFile {
     return Collections.unmodifiableMap(entries);
   }
 
+  /**
+   * A tensor of so many elements.
+   *
+   * @param next what to do when there is none, for the message
+   * @throws IllegalArgumentException when it is missing or of another length
+   */
+  Entry vector(String name, long length, String next) {
+    Entry entry = entries.get(name);
+    if (entry == null || entry.length() != length) {
+      throw new IllegalArgumentException(
+          path
+              + ": tensor "
+              + name
+              + (entry == null ? " is missing" : " has shape " + entry.shape())
+              + ", wanted ["
+              + length
+              + "]; "
+              + next);
+    }
+    return entry;
+  }
+
   public Map<String, String> metadata() {
     return Collections.unmodifiableMap(metadata);
   }
