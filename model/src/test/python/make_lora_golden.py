@@ -1,6 +1,6 @@
 """Golden values of the real `peft` for PeftTest, in model/src/test/resources/golden-lora.
 
-    $(jobs/venv model/src/test/python/peft.txt)/bin/python model/src/test/python/make_lora_golden.py
+    $(jobs/venv model/src/test/python/requirements.txt)/bin/python model/src/test/python/make_lora_golden.py
     …/make_lora_golden.py --check DIRECTORY   open adapters that PeftTest wrote there (model/target/lora) and compare
 
 The base is one of make_golden.py's models. Per case a directory as peft's `save_pretrained` writes it, golden.json (loss)
