@@ -14,7 +14,7 @@ import java.util.Optional;
  */
 record OuterOptimizer(float learningRate, float momentum) implements Serializable {
   /** The setting's optimizer; none where the mean itself is the next state. */
-  static Optional<OuterOptimizer> of(TrainConfig.Outer outer) {
+  static Optional<OuterOptimizer> of(OuterConfig outer) {
     return outer.kind().equals("nesterov")
         ? Optional.of(new OuterOptimizer((float) outer.learningRate(), (float) outer.momentum()))
         : Optional.empty();

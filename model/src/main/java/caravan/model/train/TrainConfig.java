@@ -1,5 +1,9 @@
 package caravan.model.train;
 
+import static caravan.model.train.Ranges.atLeast;
+import static caravan.model.train.Ranges.below;
+import static caravan.model.train.Ranges.choice;
+
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaLayer;
 import caravan.model.ParameterLayout;
@@ -95,7 +99,7 @@ public record TrainConfig(
     double checkpointMinutes,
     int keepEvery,
     int validationBatches,
-    EarlyStopping earlyStopping,
+    EarlyStoppingConfig earlyStopping,
     double spikeDeviations,
     double peakTflops,
     double epochs,
@@ -103,118 +107,17 @@ public record TrainConfig(
     boolean evalOnly,
     List<String> freeze,
     int blockSteps,
-    Loss loss,
-    Dropout dropout,
-    Optimizer optimizer,
-    Decay decay,
+    LossConfig loss,
+    DropoutConfig dropout,
+    OptimizerConfig optimizer,
+    DecayConfig decay,
     String exchange,
     String moments,
     String onWorkerLoss,
-    Outer outer,
+    OuterConfig outer,
     double memoryGb,
     String packing)
     implements Serializable {
-
-  /**
-   * When training ends before its last step.
-   *
-   * @param patience measurements of the held-out loss in a row without improvement after which it
-   *     ends; 0 for never
-   * @param minDelta nats by which a loss must lie below the least one before to be an improvement
-   */
-  public record EarlyStopping(int patience, double minDelta) implements Serializable {
-    public static final EarlyStopping NEVER = new EarlyStopping(0, 0);
-
-    public EarlyStopping {
-      atLeast("early-stopping.patience", patience, 0);
-      atLeast("early-stopping.min-delta", minDelta, 0);
-    }
-  }
-
-  /**
-   * What is optimized beside plain cross entropy.
-   *
-   * @param zLoss coefficient of the squared logarithm of softmax's denominator
-   * @param labelSmoothing share of the target that is spread over the whole vocabulary
-   */
-  public record Loss(double zLoss, double labelSmoothing) implements Serializable {
-    public static final Loss DEFAULT = new Loss(0, 0);
-
-    public Loss {
-      atLeast("loss.z-loss", zLoss, 0);
-      below("loss.label-smoothing", labelSmoothing);
-    }
-
-    boolean isPlain() {
-      return zLoss == 0 && labelSmoothing == 0;
-    }
-  }
-
-  /**
-   * Which share of values is zeroed while training, the others scaled up to the same mean.
-   *
-   * @param embedding of the token embeddings
-   * @param residual of what attention and feed-forward add to the residual stream
-   */
-  public record Dropout(double embedding, double residual) implements Serializable {
-    public static final Dropout DEFAULT = new Dropout(0, 0);
-
-    public Dropout {
-      below("dropout.embedding", embedding);
-      below("dropout.residual", residual);
-    }
-
-    boolean isOff() {
-      return embedding == 0 && residual == 0;
-    }
-  }
-
-  /**
-   * The rule of a step.
-   *
-   * @param kind {@code adamw}, {@code lion} or {@code sgd}
-   * @param momentum of sgd; 0 for none
-   */
-  public record Optimizer(String kind, double momentum) implements Serializable {
-    public static final Optimizer DEFAULT = new Optimizer("adamw", 0.9);
-
-    public Optimizer {
-      choice("optimizer.kind", kind, "adamw", "lion", "sgd");
-      below("optimizer.momentum", momentum);
-    }
-  }
-
-  /**
-   * Which part of the weight decay a group of tensors gets; other matrices get all of it.
-   *
-   * @param embeddings the token embedding, which is the output matrix too where they are tied
-   * @param norms the gains of norms
-   */
-  public record Decay(double embeddings, double norms) implements Serializable {
-    public static final Decay DEFAULT = new Decay(1, 0);
-
-    public Decay {
-      atLeast("decay.embeddings", embeddings, 0);
-      atLeast("decay.norms", norms, 0);
-    }
-  }
-
-  /**
-   * The outer optimizer, which takes one step per round.
-   *
-   * @param kind {@code average} or {@code nesterov}
-   * @param learningRate of {@code nesterov}
-   * @param momentum of {@code nesterov}
-   */
-  public record Outer(String kind, double learningRate, double momentum) implements Serializable {
-    public static final Outer DEFAULT = new Outer("average", 0.7, 0.9);
-
-    public Outer {
-      choice("outer.kind", kind, "average", "nesterov");
-      atLeast("outer.learning-rate", learningRate, 0);
-      below("outer.momentum", momentum);
-    }
-  }
 
   public TrainConfig {
     freeze = List.copyOf(freeze);
@@ -282,77 +185,6 @@ public record TrainConfig(
               + ", wanted at most train.learning-rate = "
               + learningRate);
     }
-  }
-
-  /**
-   * The same with steps in place of epochs: enough for every worker to see its share of the data so
-   * often.
-   *
-   * @param sequences of the training data
-   */
-  TrainConfig forData(long sequences) {
-    if (epochs == 0) {
-      return this;
-    }
-    double share = Math.max(1, sequences / workers);
-    double count = Math.max(1, Math.ceil(epochs * share / workerSequences()));
-    if (count > Integer.MAX_VALUE) {
-      throw new IllegalArgumentException(
-          "train.epochs: got "
-              + epochs
-              + ", which are "
-              + count
-              + " steps; wanted fewer than 2^31");
-    }
-    return withSteps((int) count);
-  }
-
-  private TrainConfig withSteps(int count) {
-    return new TrainConfig(
-        count,
-        workers,
-        batchSequences,
-        sequenceLength,
-        averagingSteps,
-        learningRate,
-        minLearningRate,
-        warmupSteps,
-        schedule,
-        decayFraction,
-        beta1,
-        beta2,
-        epsilon,
-        weightDecay,
-        clipNorm,
-        checkpointSteps,
-        keepLast,
-        validationSteps,
-        validationSequences,
-        engine,
-        threads,
-        precision,
-        recompute,
-        checkpointMinutes,
-        keepEvery,
-        validationBatches,
-        earlyStopping,
-        spikeDeviations,
-        peakTflops,
-        0,
-        accumulationSteps,
-        evalOnly,
-        freeze,
-        blockSteps,
-        loss,
-        dropout,
-        optimizer,
-        decay,
-        exchange,
-        moments,
-        onWorkerLoss,
-        outer,
-        memoryGb,
-        packing);
   }
 
   /** Sequences that one step uses on one worker. */
@@ -446,26 +278,5 @@ public record TrainConfig(
         rates,
         objective,
         accumulationSteps == 1 ? 0 : batchSequences);
-  }
-
-  private static void atLeast(String key, double value, double minimum) {
-    if (!(value >= minimum)) {
-      throw new IllegalArgumentException(
-          "train." + key + ": got " + value + ", wanted at least " + minimum);
-    }
-  }
-
-  private static void below(String key, double value) {
-    if (!(value >= 0 && value < 1)) {
-      throw new IllegalArgumentException(
-          "train." + key + ": got " + value + ", wanted a number in [0, 1)");
-    }
-  }
-
-  private static void choice(String key, String value, String... choices) {
-    if (!List.of(choices).contains(value)) {
-      throw new IllegalArgumentException(
-          "train." + key + ": got " + value + ", wanted one of " + String.join(", ", choices));
-    }
   }
 }

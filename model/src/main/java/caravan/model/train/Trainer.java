@@ -60,7 +60,7 @@ public final class Trainer {
       Map<String, byte[]> tokenizerFiles,
       Optional<Adaptation> adaptation) {
     public Setup {
-      config = config.forData(data.size());
+      config = Epochs.inSteps(config, data.size());
     }
 
     /** A training of all parameters. */

@@ -28,7 +28,7 @@ class LossWatchTest {
 
   @Test
   void trainingEndsAfterSoManyMeasurementsWithoutEnoughImprovement() {
-    LossWatch watch = watch(Map.of("earlyStopping", new TrainConfig.EarlyStopping(2, 0.1)));
+    LossWatch watch = watch(Map.of("earlyStopping", new EarlyStoppingConfig(2, 0.1)));
     watch.seeValidation(3);
     watch.seeValidation(2.95);
     assertThat(watch.exhausted()).isFalse();

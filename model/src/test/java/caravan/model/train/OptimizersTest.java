@@ -78,7 +78,7 @@ class OptimizersTest {
             TrainConfigs.SMALL,
             Map.of(
                 "optimizer",
-                new TrainConfig.Optimizer(kind, 0.9),
+                new OptimizerConfig(kind, 0.9),
                 "freeze",
                 List.of("model.norm.weight"),
                 "learningRate",
@@ -219,15 +219,14 @@ class OptimizersTest {
     assertThatThrownBy(
             () ->
                 TrainConfigs.with(
-                    TrainConfigs.SMALL,
-                    Map.of("engine", "cuda", "loss", new TrainConfig.Loss(1e-4, 0))))
+                    TrainConfigs.SMALL, Map.of("engine", "cuda", "loss", new LossConfig(1e-4, 0))))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(
             "train.engine: got cuda with train.loss or train.dropout, wanted cpu");
-    assertThatThrownBy(() -> new TrainConfig.Loss(0, 1))
+    assertThatThrownBy(() -> new LossConfig(0, 1))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("train.loss.label-smoothing: got 1.0, wanted a number in [0, 1)");
-    assertThatThrownBy(() -> new TrainConfig.Optimizer("adam", 0))
+    assertThatThrownBy(() -> new OptimizerConfig("adam", 0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("train.optimizer.kind: got adam, wanted one of adamw, lion, sgd");
   }

@@ -227,7 +227,7 @@ class ResumeSparkTest {
             "validationSteps",
             3,
             "earlyStopping",
-            new TrainConfig.EarlyStopping(2, 0));
+            new EarlyStoppingConfig(2, 0));
     Trainer.Outcome outcome = trainer(output, settings).run(() -> false, m -> {});
     assertThat(outcome.finished()).isTrue();
     assertThat(outcome.step()).isEqualTo(6);

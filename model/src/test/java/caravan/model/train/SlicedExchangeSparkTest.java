@@ -221,7 +221,7 @@ class SlicedExchangeSparkTest {
             "exchange",
             exchange,
             "outer",
-            new TrainConfig.Outer(outer, 0.7, 0.9)));
+            new OuterConfig(outer, 0.7, 0.9)));
   }
 
   /** A sliced exchange unless the changes say otherwise. */

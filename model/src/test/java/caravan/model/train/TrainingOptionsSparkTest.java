@@ -38,19 +38,17 @@ class TrainingOptionsSparkTest {
 
   /** Settings under test. */
   private enum Option {
-    LION(Map.of("optimizer", new TrainConfig.Optimizer("lion", 0), "learningRate", 0.005)),
-    SGD(Map.of("optimizer", new TrainConfig.Optimizer("sgd", 0.9))),
-    SGD_WITHOUT_STATE(Map.of("optimizer", new TrainConfig.Optimizer("sgd", 0))),
+    LION(Map.of("optimizer", new OptimizerConfig("lion", 0), "learningRate", 0.005)),
+    SGD(Map.of("optimizer", new OptimizerConfig("sgd", 0.9))),
+    SGD_WITHOUT_STATE(Map.of("optimizer", new OptimizerConfig("sgd", 0))),
     FREEZE(Map.of("freeze", List.of("model.embed_tokens.weight", "*.q_proj.weight"))),
     BLOCKS(Map.of("blockSteps", 2)),
     ACCUMULATION(Map.of("accumulationSteps", 3)),
-    OBJECTIVE(
-        Map.of(
-            "loss", new TrainConfig.Loss(0.01, 0.1), "dropout", new TrainConfig.Dropout(0.1, 0.2))),
+    OBJECTIVE(Map.of("loss", new LossConfig(0.01, 0.1), "dropout", new DropoutConfig(0.1, 0.2))),
     ALL_OF_THEM(
         Map.of(
             "optimizer",
-            new TrainConfig.Optimizer("lion", 0),
+            new OptimizerConfig("lion", 0),
             "freeze",
             List.of("*norm*"),
             "blockSteps",
@@ -58,9 +56,9 @@ class TrainingOptionsSparkTest {
             "accumulationSteps",
             2,
             "dropout",
-            new TrainConfig.Dropout(0.1, 0.2),
+            new DropoutConfig(0.1, 0.2),
             "decay",
-            new TrainConfig.Decay(0, 1)));
+            new DecayConfig(0, 1)));
 
     private final Map<String, Object> settings;
 
@@ -142,7 +140,7 @@ class TrainingOptionsSparkTest {
             TrainConfigs.SMALL,
             Map.of(
                 "optimizer",
-                new TrainConfig.Optimizer("sgd", 0.9),
+                new OptimizerConfig("sgd", 0.9),
                 "workers",
                 2,
                 "averagingSteps",
@@ -154,7 +152,7 @@ class TrainingOptionsSparkTest {
                 "clipNorm",
                 0.0,
                 "dropout",
-                new TrainConfig.Dropout(0.1, 0.1)));
+                new DropoutConfig(0.1, 0.1)));
     new Trainer(spark, setup(output, config)).run(() -> false, m -> {});
     ComputationGraph alone = graph(config);
     SequenceOrder order = SequenceOrder.of(DATA, 3, 2);
@@ -204,7 +202,7 @@ class TrainingOptionsSparkTest {
     HeldOutLoss measured = HeldOutLoss.measure(spark, setup);
     assertThat(measured.loss()).isEqualTo(trained);
     assertThat(measured.step()).isEqualTo(8);
-    TrainConfig plain = TrainConfigs.with(config, Map.of("loss", TrainConfig.Loss.DEFAULT));
+    TrainConfig plain = TrainConfigs.with(config, Map.of("loss", LossConfig.DEFAULT));
     assertThat(HeldOutLoss.measure(spark, setup(output, plain, Optional.of(DATA))).loss())
         .isEqualTo(trained);
   }
