@@ -27,22 +27,6 @@ final class Attention implements AutoCloseable {
   /** 0, 1, 2, … */
   private static final FloatVector LANE_NUMBERS = FloatVector.zero(LANES).addIndex(1);
 
-  /** A matrix inside a buffer: where row 0 starts and how far apart rows are, in floats. */
-  record Matrix(Buffer buffer, int at, int stride) {
-    long row(int row) {
-      return buffer.address(at + (long) row * stride);
-    }
-
-    int index(int row) {
-      return at + row * stride;
-    }
-
-    /** The rows from {@code row} on. */
-    Matrix from(int row) {
-      return new Matrix(buffer, index(row), stride);
-    }
-  }
-
   private final Gemm gemm;
   private final int headDim;
   private final float scale;

@@ -3,7 +3,6 @@ package caravan.model.engine;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
-import caravan.model.engine.Attention.Matrix;
 import caravan.model.engine.Phases.Phase;
 import java.util.Optional;
 
@@ -21,23 +20,24 @@ import java.util.Optional;
 final class Blocks {
   private final LlamaConfig config;
   private final ParameterLayout layout;
-  private final Optional<Adapters> adapters;
+  private final Projections products;
+  private final BlockAttention attention;
   private final float epsilon;
-  private Rope rope;
 
   /**
    * @param adapters beside the matrices, where these are frozen
    */
   Blocks(ParameterLayout layout, Optional<Adapters> adapters) {
     this.layout = layout;
-    this.adapters = adapters;
     this.config = layout.config();
+    this.products = new Projections(adapters);
+    this.attention = new BlockAttention(config);
     this.epsilon = (float) config.normEps();
   }
 
   /** The angles of the next passes. */
   void turnBy(Rope angles) {
-    rope = angles;
+    attention.turnBy(angles);
   }
 
   void forward(Worker worker, Weights weights, Activations a, TokenBatch batch) {
@@ -52,7 +52,7 @@ final class Blocks {
   private void toGate(Worker worker, Weights weights, Activations a, TokenBatch batch, int layer) {
     projectQkv(worker, weights, a, batch, layer);
     worker.barrier();
-    attend(worker, a, batch, layer);
+    attention.forward(worker, a, batch, layer);
     worker.barrier();
     gate(worker, weights, a, batch, layer);
   }
@@ -84,58 +84,13 @@ final class Blocks {
         from,
         to,
         epsilon);
-    round(worker, b.attentionInput(), config.hiddenSize(), from, to);
+    products.round(worker, b.attentionInput(), config.hiddenSize(), from, to);
     worker.phases.end(Phase.NORM);
-    project(
+    products.forward(
         worker, weights, a, layout.block(layer).qkv(), b.attentionInput(), 0f, b.qkv(), from, to);
     worker.phases.end(Phase.PROJECT);
-    int turned = config.headCount() + config.kvHeadCount();
-    for (int row = from; row < to; row++) {
-      for (int head = 0; head < turned; head++) {
-        int at = row * config.qkvDim() + head * config.headDim();
-        rope.rotate(b.qkv(), at, row % batch.seq());
-      }
-    }
+    attention.turn(b.qkv(), batch, from, to);
     worker.phases.end(Phase.ROTATE);
-  }
-
-  /** One task per sequence and key/value head, with all query heads that share it. */
-  private void attend(Worker worker, Activations a, TokenBatch batch, int layer) {
-    Activations.Block b = a.block(layer);
-    int group = config.headCount() / config.kvHeadCount();
-    for (int task = 0; task < batch.batch() * config.kvHeadCount(); task++) {
-      if (worker.takes(task)) {
-        int sequence = task / config.kvHeadCount();
-        int kvHead = task % config.kvHeadCount();
-        for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
-          headForward(worker, a, batch, layer, sequence, head);
-        }
-      }
-    }
-    worker.phases.end(Phase.ATTEND);
-  }
-
-  /** Each document of a row is a sequence of its own. */
-  private void headForward(
-      Worker worker, Activations a, TokenBatch batch, int layer, int sequence, int head) {
-    Activations.Block b = a.block(layer);
-    int kvHead = head / (config.headCount() / config.kvHeadCount());
-    int[] starts = batch.documents(sequence);
-    for (int d = 0; d < starts.length; d++) {
-      int first = starts[d];
-      int end = d + 1 < starts.length ? starts[d + 1] : batch.seq();
-      worker
-          .attention()
-          .forward(
-              query(b.qkv(), batch, sequence, head).from(first),
-              key(b.qkv(), batch, sequence, kvHead).from(first),
-              value(b.qkv(), batch, sequence, kvHead).from(first),
-              attended(b.attended(), batch, sequence, head).from(first),
-              end - first,
-              0,
-              b.logSums(),
-              (sequence * config.headCount() + head) * batch.seq() + first);
-    }
   }
 
   /** Attention's output projection, added to the stream, and the feed-forward half's gates. */
@@ -144,7 +99,7 @@ final class Blocks {
     ParameterLayout.Block w = layout.block(layer);
     int from = worker.from(batch.ids().length);
     int to = worker.to(batch.ids().length);
-    round(worker, b.attended(), config.queryDim(), from, to);
+    products.round(worker, b.attended(), config.queryDim(), from, to);
     addHalf(
         worker,
         weights,
@@ -159,9 +114,9 @@ final class Blocks {
     worker.phases.end(Phase.PROJECT);
     RmsNorm.forward(
         b.middle(), weights.mlpNorm(layer), b.mlpReciprocal(), b.mlpInput(), from, to, epsilon);
-    round(worker, b.mlpInput(), config.hiddenSize(), from, to);
+    products.round(worker, b.mlpInput(), config.hiddenSize(), from, to);
     worker.phases.end(Phase.NORM);
-    project(worker, weights, a, w.gateUp(), b.mlpInput(), 0f, b.gateUp(), from, to);
+    products.forward(worker, weights, a, w.gateUp(), b.mlpInput(), 0f, b.gateUp(), from, to);
     worker.phases.end(Phase.PROJECT);
   }
 
@@ -173,7 +128,7 @@ final class Blocks {
     int from = worker.from(batch.ids().length);
     int to = worker.to(batch.ids().length);
     SwiGlu.forward(b.gateUp(), a.activated, config.intermediateSize(), from, to);
-    round(worker, a.activated, config.intermediateSize(), from, to);
+    products.round(worker, a.activated, config.intermediateSize(), from, to);
     worker.phases.end(Phase.ACTIVATE);
     addHalf(
         worker,
@@ -203,56 +158,16 @@ final class Blocks {
       int to) {
     if (!a.dropping.ofBranches()) {
       copyRows(stream, sum, from, to);
-      project(worker, weights, a, w, x, 1f, sum, from, to);
+      products.forward(worker, weights, a, w, x, 1f, sum, from, to);
       return;
     }
     int hidden = config.hiddenSize();
-    project(worker, weights, a, w, x, 0f, sum, from, to);
+    products.forward(worker, weights, a, w, x, 0f, sum, from, to);
     a.dropping.branch(half, sum, hidden, from, to);
     for (int row = from; row < to; row++) {
       worker.gemm.add(
           hidden, stream.address((long) row * hidden), sum.address((long) row * hidden));
     }
-  }
-
-  /** Rows of y = x Wᵀ (+ y when {@code beta} is 1), and what adapters add. */
-  private void project(
-      Worker worker,
-      Weights weights,
-      Activations a,
-      Tensor w,
-      Buffer x,
-      float beta,
-      Buffer y,
-      int from,
-      int to) {
-    Linear.forward(worker.gemm, x, weights, w, beta, y, from, to);
-    adapters.ifPresent(beside -> beside.forward(worker, weights, a.dropping, w, x, y, from, to));
-  }
-
-  /** Rows of dx = dy W, with what came through adapters. */
-  private void inputGradient(
-      Worker worker,
-      Weights weights,
-      Activations a,
-      Tensor w,
-      Buffer dy,
-      Buffer dx,
-      int from,
-      int to) {
-    Linear.inputGradient(worker.gemm, dy, weights, w, dx, from, to);
-    adapters.ifPresent(
-        beside -> beside.inputGradient(worker, weights, a.dropping, w, dy, dx, from, to));
-  }
-
-  /** This worker's share of dW, or of the adapters' gradients where W is frozen. */
-  private void weightGradient(
-      Worker worker, Weights gradient, Activations a, Tensor w, Buffer dy, Buffer x, int tokens) {
-    if (gradient.has(w)) {
-      Linear.weightGradient(worker, dy, x, gradient, w, tokens);
-    }
-    adapters.ifPresent(
-        beside -> beside.weightGradient(worker, gradient, a.dropping, w, dy, x, tokens));
   }
 
   /** Gradient of what a half added, in {@code dHalf}, from that of the stream it was added to. */
@@ -277,19 +192,18 @@ final class Blocks {
       }
       feedForwardGradient(worker, weights, a, tokens, layer);
       worker.barrier();
-      weightGradient(worker, gradient, a, w.down(), a.dFeedForward(), a.activated, tokens);
-      weightGradient(worker, gradient, a, w.gateUp(), a.dGateUp, b.mlpInput(), tokens);
-      weightGradient(
+      products.weightGradient(worker, gradient, a, w.down(), a.dFeedForward(), a.activated, tokens);
+      products.weightGradient(worker, gradient, a, w.gateUp(), a.dGateUp, b.mlpInput(), tokens);
+      products.weightGradient(
           worker, gradient, a, w.attentionOutput(), a.dAttention(), b.attended(), tokens);
       worker.phases.end(Phase.WEIGHT_GRADIENT);
-      attendGradient(worker, a, batch, layer);
-      worker.phases.end(Phase.ATTEND_GRADIENT);
+      attention.backward(worker, a, batch, layer);
       worker.barrier();
       qkvGradient(worker, weights, a, tokens, layer);
       if (a.dQkv.hasHalves()) {
         worker.barrier();
       }
-      weightGradient(worker, gradient, a, w.qkv(), a.dQkv, b.attentionInput(), tokens);
+      products.weightGradient(worker, gradient, a, w.qkv(), a.dQkv, b.attentionInput(), tokens);
       worker.phases.end(Phase.WEIGHT_GRADIENT);
     }
     a.dropping.embeddings(a.dOutput, config.hiddenSize(), worker.from(tokens), worker.to(tokens));
@@ -308,14 +222,14 @@ final class Blocks {
     int from = worker.from(tokens);
     int to = worker.to(tokens);
     dropGradient(a, 2 * layer + 1, a.dOutput, a.dFeedForward(), from, to);
-    round(worker, a.dFeedForward(), config.hiddenSize(), from, to);
-    inputGradient(worker, weights, a, w.down(), a.dFeedForward(), a.activated, from, to);
+    products.round(worker, a.dFeedForward(), config.hiddenSize(), from, to);
+    products.inputGradient(worker, weights, a, w.down(), a.dFeedForward(), a.activated, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
     SwiGlu.backward(b.gateUp(), a.activated, a.dGateUp, config.intermediateSize(), from, to);
-    round(worker, a.activated, config.intermediateSize(), from, to);
-    round(worker, a.dGateUp, 2 * config.intermediateSize(), from, to);
+    products.round(worker, a.activated, config.intermediateSize(), from, to);
+    products.round(worker, a.dGateUp, 2 * config.intermediateSize(), from, to);
     worker.phases.end(Phase.ACTIVATE);
-    inputGradient(worker, weights, a, w.gateUp(), a.dGateUp, a.dNormed, from, to);
+    products.inputGradient(worker, weights, a, w.gateUp(), a.dGateUp, a.dNormed, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
     RmsNorm.backward(
         a.dNormed,
@@ -330,58 +244,10 @@ final class Blocks {
         to);
     worker.phases.end(Phase.NORM);
     dropGradient(a, 2 * layer, a.dMiddle, a.dAttention(), from, to);
-    round(worker, a.dAttention(), config.hiddenSize(), from, to);
-    inputGradient(worker, weights, a, w.attentionOutput(), a.dAttention(), a.dAttended, from, to);
+    products.round(worker, a.dAttention(), config.hiddenSize(), from, to);
+    products.inputGradient(
+        worker, weights, a, w.attentionOutput(), a.dAttention(), a.dAttended, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
-  }
-
-  /** dAttended → dQkv, by sequence and key/value head; queries and keys turned back. */
-  private void attendGradient(Worker worker, Activations a, TokenBatch batch, int layer) {
-    int group = config.headCount() / config.kvHeadCount();
-    for (int task = 0; task < batch.batch() * config.kvHeadCount(); task++) {
-      if (worker.takes(task)) {
-        int sequence = task / config.kvHeadCount();
-        int kvHead = task % config.kvHeadCount();
-        for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
-          headGradient(worker, a, batch, layer, sequence, head);
-          turnBack(query(a.dQkv, batch, sequence, head), batch.seq());
-        }
-        turnBack(key(a.dQkv, batch, sequence, kvHead), batch.seq());
-      }
-    }
-  }
-
-  private void headGradient(
-      Worker worker, Activations a, TokenBatch batch, int layer, int sequence, int head) {
-    Activations.Block b = a.block(layer);
-    int group = config.headCount() / config.kvHeadCount();
-    int kvHead = head / group;
-    int[] starts = batch.documents(sequence);
-    for (int d = 0; d < starts.length; d++) {
-      int first = starts[d];
-      int end = d + 1 < starts.length ? starts[d + 1] : batch.seq();
-      worker
-          .attention()
-          .backward(
-              query(b.qkv(), batch, sequence, head).from(first),
-              key(b.qkv(), batch, sequence, kvHead).from(first),
-              value(b.qkv(), batch, sequence, kvHead).from(first),
-              attended(b.attended(), batch, sequence, head).from(first),
-              attended(a.dAttended, batch, sequence, head).from(first),
-              b.logSums(),
-              (sequence * config.headCount() + head) * batch.seq() + first,
-              end - first,
-              head % group != 0,
-              query(a.dQkv, batch, sequence, head).from(first),
-              key(a.dQkv, batch, sequence, kvHead).from(first),
-              value(a.dQkv, batch, sequence, kvHead).from(first));
-    }
-  }
-
-  private void turnBack(Matrix head, int rows) {
-    for (int row = 0; row < rows; row++) {
-      rope.rotateBack(head.buffer(), head.index(row), row);
-    }
   }
 
   /** dQkv → dOutput of the block below, over this worker's rows. */
@@ -390,8 +256,8 @@ final class Blocks {
     int from = worker.from(tokens);
     int to = worker.to(tokens);
     Tensor qkv = layout.block(layer).qkv();
-    round(worker, a.dQkv, config.qkvDim(), from, to);
-    inputGradient(worker, weights, a, qkv, a.dQkv, a.dNormed, from, to);
+    products.round(worker, a.dQkv, config.qkvDim(), from, to);
+    products.inputGradient(worker, weights, a, qkv, a.dQkv, a.dNormed, from, to);
     worker.phases.end(Phase.INPUT_GRADIENT);
     RmsNorm.backward(
         a.dNormed,
@@ -419,35 +285,8 @@ final class Blocks {
     }
   }
 
-  /** Rows of a factor of the next products, where these are in bf16. */
-  private void round(Worker worker, Buffer factor, int width, int from, int to) {
-    worker.gemm.round(factor, (long) from * width, (long) to * width);
-  }
-
   private void copyRows(Buffer x, Buffer y, int from, int to) {
     long hidden = config.hiddenSize();
     Buffer.copy(x.address(from * hidden), y.address(from * hidden), (to - from) * hidden);
-  }
-
-  private Matrix query(Buffer qkv, TokenBatch batch, int sequence, int head) {
-    return qkvHead(qkv, batch, sequence, head);
-  }
-
-  private Matrix key(Buffer qkv, TokenBatch batch, int sequence, int kvHead) {
-    return qkvHead(qkv, batch, sequence, config.headCount() + kvHead);
-  }
-
-  private Matrix value(Buffer qkv, TokenBatch batch, int sequence, int kvHead) {
-    return qkvHead(qkv, batch, sequence, config.headCount() + config.kvHeadCount() + kvHead);
-  }
-
-  private Matrix qkvHead(Buffer qkv, TokenBatch batch, int sequence, int index) {
-    int at = sequence * batch.seq() * config.qkvDim() + index * config.headDim();
-    return new Matrix(qkv, at, config.qkvDim());
-  }
-
-  private Matrix attended(Buffer attended, TokenBatch batch, int sequence, int head) {
-    int at = sequence * batch.seq() * config.queryDim() + head * config.headDim();
-    return new Matrix(attended, at, config.queryDim());
   }
 }

@@ -2,7 +2,6 @@ package caravan.model.engine;
 
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
-import caravan.model.engine.Attention.Matrix;
 import java.util.ArrayList;
 import java.util.List;
 

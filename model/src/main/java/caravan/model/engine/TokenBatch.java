@@ -92,11 +92,20 @@ public record TokenBatch(int[] ids, int[] targets, int batch, int seq, int[] sta
     return starts.length > 0;
   }
 
-  /** Positions of a row at which documents begin; the first is 0. */
-  public int[] documents(int row) {
-    return starts.length == 0
-        ? new int[] {0}
-        : Arrays.stream(starts, row * seq, (row + 1) * seq).distinct().toArray();
+  /**
+   * One past the last position of a document.
+   *
+   * @param first where in the row it begins
+   */
+  public int documentEnd(int row, int first) {
+    if (starts.length == 0) {
+      return seq;
+    }
+    int end = first + 1;
+    while (end < seq && starts[row * seq + end] == first) {
+      end++;
+    }
+    return end;
   }
 
   private static void requireStarts(int[] starts, int tokens, int seq) {

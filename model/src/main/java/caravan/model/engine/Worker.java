@@ -12,6 +12,7 @@ final class Worker implements AutoCloseable {
 
   final Gemm gemm = new Gemm();
   final Phases phases = new Phases();
+  final BlockAttention.Heads heads = new BlockAttention.Heads();
 
   /** Gradients of all norms' gains over this worker's rows: [2 · layers + 1, hidden]. */
   final Buffer gainGradients;

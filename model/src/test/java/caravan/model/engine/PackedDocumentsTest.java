@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.bytedeco.javacpp.FloatPointer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -116,9 +118,9 @@ class PackedDocumentsTest {
     assertThat(batch.targets()).containsExactly(5, -1, 7, 0, 1, 2, 3, -1);
     assertThat(batch.starts()).containsExactly(0, 1, 1, 3, 0, 0, 0, 0);
     assertThat(batch.markedTargets()).isEqualTo(targets);
-    assertThat(batch.documents(0)).containsExactly(0, 1, 3);
-    assertThat(batch.rows(0, 1).documents(0)).containsExactly(0, 1, 3);
-    assertThat(batch.rows(1, 1).documents(0)).containsExactly(0);
+    assertThat(documentEnds(batch, 0)).containsExactly(1, 3, 4);
+    assertThat(documentEnds(batch.rows(0, 1), 0)).containsExactly(1, 3, 4);
+    assertThat(documentEnds(batch.rows(1, 1), 0)).containsExactly(4);
     // A mark at a row's first position says nothing new.
     assertThat(TokenBatch.ofMarked(new int[1], new int[] {-2}, 1, 1).isPacked()).isFalse();
     assertThatThrownBy(() -> new TokenBatch(new int[4], new int[4], 1, 4, new int[] {0, 0, 1, 1}))
@@ -144,5 +146,13 @@ class PackedDocumentsTest {
       }
       assertThat(Math.sqrt(squares / norm)).as(tensor.name()).isLessThan(2e-5);
     }
+  }
+
+  private static List<Integer> documentEnds(TokenBatch batch, int row) {
+    List<Integer> ends = new ArrayList<>();
+    for (int first = 0; first < batch.seq(); first = ends.get(ends.size() - 1)) {
+      ends.add(batch.documentEnd(row, first));
+    }
+    return ends;
   }
 }

@@ -1,0 +1,257 @@
+package caravan.model.engine;
+
+import caravan.model.AdapterLayout;
+import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import caravan.model.engine.LlamaEngine.TokenScores;
+import caravan.model.engine.Phases.Phase;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.javacpp.FloatPointer;
+
+/**
+ * {@link CpuEngine}'s passes over whole batches: training's forward and backward, and scores.
+ * Buffers are sized by the largest batch seen and kept until {@link #close}.
+ */
+final class CpuPasses implements AutoCloseable {
+  private final LlamaConfig config;
+  private final ParameterLayout layout;
+  private final Optional<Beside> beside;
+  private final Team team;
+  private final Worker[] workers;
+  private final Blocks blocks;
+  private final OutputHead head;
+  private final CpuOptions options;
+  private final long maxLogits;
+  private Weights weights;
+  private Weights gradients;
+  private Activations training;
+  private Activations scoring;
+  private Rope rope;
+
+  /**
+   * @param beside a frozen base and what stands beside it, where that is what is trained
+   * @param maxLogits floats for logits at a time
+   */
+  CpuPasses(
+      ParameterLayout layout,
+      Optional<Beside> beside,
+      Team team,
+      long maxLogits,
+      CpuOptions options) {
+    this.layout = layout;
+    this.config = layout.config();
+    this.beside = beside;
+    this.team = team;
+    this.maxLogits = maxLogits;
+    this.options = options;
+    this.workers = new Worker[team.size()];
+    for (int i = 0; i < workers.length; i++) {
+      workers[i] = new Worker(i, team, config);
+    }
+    this.blocks = new Blocks(layout, beside.map(Beside::adapters));
+    this.head = new OutputHead(layout);
+  }
+
+  /** What is frozen, and what stands beside it. */
+  record Beside(AdapterLayout layout, FrozenBase base, Adapters adapters) {}
+
+  TrainingPass.Loss lossAndGradient(
+      FloatPointer parameters, FloatPointer gradient, TokenBatch batch, TrainingPass pass) {
+    prepare(parameters, batch);
+    if (gradients == null || !gradients.isAt(gradient)) {
+      gradients =
+          beside
+              .map(b -> Weights.gradientBeside(b.layout(), gradient))
+              .orElseGet(() -> new Weights(layout, gradient));
+    }
+    Activations a = training(batch.ids().length);
+    int targets = a.collectTargets(batch);
+    if (targets == 0) {
+      if (!pass.adds()) {
+        Buffer.zero(Weights.addressOf(gradient), trainedLength());
+      }
+      return TrainingPass.Loss.ZERO;
+    }
+    gradients.beta = pass.adds() ? 1 : 0;
+    a.drop(Dropping.of(pass, batch, adapterDropout()), config);
+    if (options.inHalves()) {
+      weights.keepHalves();
+    }
+    team.run(
+        member -> {
+          Worker worker = workers[member];
+          worker.phases.end(Phase.OUTSIDE);
+          if (options.inHalves()) {
+            weights.round(worker);
+            worker.barrier();
+          }
+          blocks.forward(worker, weights, a, batch);
+          head.lossAndGradient(worker, weights, gradients, a, batch, targets, pass);
+          blocks.backward(worker, weights, gradients, a, batch);
+        });
+    sumGainGradients();
+    double loss = 0;
+    double penalty = 0;
+    for (Worker worker : workers) {
+      loss += worker.loss;
+      penalty += worker.penalty;
+    }
+    return new TrainingPass.Loss((loss + penalty) / pass.targets(), loss / pass.targets());
+  }
+
+  TokenScores score(FloatPointer parameters, TokenBatch batch) {
+    prepare(parameters, batch);
+    Activations a = scoring(batch.ids().length);
+    int targets = a.collectTargets(batch);
+    TokenScores scores =
+        new TokenScores(new float[batch.ids().length], new boolean[batch.ids().length]);
+    if (targets > 0) {
+      team.run(
+          member -> {
+            Worker worker = workers[member];
+            blocks.forward(worker, weights, a, batch);
+            head.score(worker, weights, a, batch, targets, scores);
+          });
+    }
+    return scores;
+  }
+
+  /** Floats of parameters and of their gradient. */
+  private long trainedLength() {
+    return beside.map(b -> b.layout().length()).orElse(layout.length());
+  }
+
+  private double adapterDropout() {
+    return beside.map(b -> b.layout().lora().dropout()).orElse(0.0);
+  }
+
+  private void prepare(FloatPointer parameters, TokenBatch batch) {
+    batch.requireFits(config);
+    BlasThreads.confirm();
+    if (weights == null || !weights.isAt(parameters)) {
+      if (weights != null) {
+        weights.close();
+      }
+      weights =
+          beside
+              .map(b -> Weights.beside(b.base(), b.layout(), parameters))
+              .orElseGet(() -> new Weights(layout, parameters));
+    }
+    beside.ifPresent(b -> b.adapters().prepare(batch.ids().length));
+    for (Worker worker : workers) {
+      worker.ensureKeys(batch.seq());
+    }
+    if (rope == null || !rope.suits(batch.seq())) {
+      free(rope);
+      rope = new Rope(config, batch.seq());
+      blocks.turnBy(rope);
+    }
+  }
+
+  private Activations training(int tokens) {
+    if (training == null || !training.holds(tokens)) {
+      free(training);
+      training = null;
+      training = new Activations(config, tokens, true, options, maxLogits);
+    }
+    return training;
+  }
+
+  private Activations scoring(int tokens) {
+    if (scoring == null || !scoring.holds(tokens)) {
+      free(scoring);
+      scoring = null;
+      scoring = new Activations(config, tokens, false, CpuOptions.EXACT, maxLogits);
+    }
+    return scoring;
+  }
+
+  /** Each worker saw its own rows; the gain's gradient is their sum, in one order. */
+  private void sumGainGradients() {
+    int hidden = config.hiddenSize();
+    for (int layer = 0; layer < config.layerCount(); layer++) {
+      sumGainGradient(gradients.attentionNorm(layer), 2 * layer * hidden);
+      sumGainGradient(gradients.mlpNorm(layer), (2 * layer + 1) * hidden);
+    }
+    sumGainGradient(gradients.finalNorm(), 2 * config.layerCount() * hidden);
+  }
+
+  private void sumGainGradient(Buffer gain, int at) {
+    if (gain == null) {
+      return;
+    }
+    for (int j = 0; j < gain.length(); j++) {
+      float sum = gradients.beta == 0 ? 0 : gain.get(j);
+      for (Worker worker : workers) {
+        sum += worker.gainGradients.get(at + j);
+      }
+      gain.set(j, sum);
+    }
+  }
+
+  /** What {@link #memory()} will be, once a pass of this size has been. */
+  static Map<String, Long> memory(
+      LlamaConfig config,
+      int sequences,
+      int length,
+      int threads,
+      CpuOptions options,
+      long maxLogits,
+      boolean drops) {
+    int tokens = Math.multiplyExact(sequences, length);
+    boolean halves = options.inHalves();
+    long logits = Activations.logitBytes(config, tokens, halves, maxLogits);
+    long all = Activations.trainingBytes(config, tokens, options, maxLogits, drops);
+    long weights = halves ? new ParameterLayout(config).length() * Short.BYTES : 0;
+    long work = threads * Worker.bytes(config, length) + Rope.bytes(config, length);
+    return parts(all - logits, logits, weights, work);
+  }
+
+  /** Bytes that this holds for training beside parameters, gradient and moments, by part. */
+  Map<String, Long> memory() {
+    long logits = training == null ? 0 : training.logits.bytes();
+    long all = training == null ? 0 : training.bytes();
+    long work = rope == null ? 0 : rope.bytes();
+    for (Worker worker : workers) {
+      work += worker.bytes();
+    }
+    return parts(all - logits, logits, weights == null ? 0 : weights.halfBytes(), work);
+  }
+
+  private static Map<String, Long> parts(long activations, long logits, long halves, long work) {
+    Map<String, Long> parts = new LinkedHashMap<>();
+    parts.put("activations", activations);
+    parts.put("logits", logits);
+    parts.put("weights in bf16", halves);
+    parts.put("threads' work", work);
+    return parts;
+  }
+
+  @Override
+  public void close() {
+    free(rope);
+    free(training);
+    free(scoring);
+    for (Worker worker : workers) {
+      worker.close();
+    }
+    beside.ifPresent(b -> b.adapters().close());
+    if (weights != null) {
+      weights.close();
+    }
+  }
+
+  private static void free(Activations activations) {
+    if (activations != null) {
+      activations.close();
+    }
+  }
+
+  private static void free(Rope rope) {
+    if (rope != null) {
+      rope.close();
+    }
+  }
+}
