@@ -62,10 +62,8 @@ final class Blocks {
     int hidden = config.hiddenSize();
     int tokens = batch.ids().length;
     for (int row = worker.from(tokens); row < worker.to(tokens); row++) {
-      Buffer.copy(
-          weights.row(layout.embedding(), batch.ids()[row]),
-          a.block(0).input().address((long) row * hidden),
-          hidden);
+      weights.copyRow(
+          layout.embedding(), batch.ids()[row], a.block(0).input(), (long) row * hidden);
     }
     a.dropping.embeddings(a.block(0).input(), hidden, worker.from(tokens), worker.to(tokens));
   }

@@ -204,7 +204,7 @@ final class CpuPasses implements AutoCloseable {
     boolean halves = options.inHalves();
     long logits = Activations.logitBytes(config, tokens, halves, maxLogits);
     long all = Activations.trainingBytes(config, tokens, options, maxLogits, drops);
-    long weights = halves ? new ParameterLayout(config).length() * Short.BYTES : 0;
+    long weights = halves ? Weights.halfBytes(new ParameterLayout(config)) : 0;
     long work = threads * Worker.bytes(config, length) + Rope.bytes(config, length);
     return parts(all - logits, logits, weights, work);
   }

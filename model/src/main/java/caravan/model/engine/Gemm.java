@@ -21,6 +21,7 @@ final class Gemm implements AutoCloseable {
   private final Buffer.Address result = new Buffer.Address();
 
   private HalfGemm halves;
+  private PackedProducts packed;
 
   Gemm() {
     this(OneDnn.isUsable());
@@ -158,6 +159,19 @@ final class Gemm implements AutoCloseable {
     return halves;
   }
 
+  /** Products with packed weights, made at first use. */
+  PackedProducts packed() {
+    if (packed == null) {
+      packed = new PackedProducts(this);
+    }
+    return packed;
+  }
+
+  /** Bytes of room that products take. */
+  long bytes() {
+    return packed == null ? 0 : packed.bytes();
+  }
+
   /** Rounds a buffer's floats [from, to) to its bf16 ones, where it has any. */
   void round(Buffer buffer, long from, long to) {
     if (buffer.hasHalves()) {
@@ -169,6 +183,9 @@ final class Gemm implements AutoCloseable {
   public void close() {
     if (halves != null) {
       halves.close();
+    }
+    if (packed != null) {
+      packed.close();
     }
   }
 

@@ -75,9 +75,9 @@ final class HalfGemm implements AutoCloseable {
     multiply(new Shape(Form.RIGHT_TRANSPOSED, m, n, k, lda, ldb, ldc, adds), a, b, c);
   }
 
-  /** C[m, n] = A[m, k] · B[k, n]. */
-  void times(int m, int n, int k, long a, int lda, long b, int ldb, long c, int ldc) {
-    multiply(new Shape(Form.PLAIN, m, n, k, lda, ldb, ldc, false), a, b, c);
+  /** C[m, n] = A[m, k] · B[k, n] (+ C). */
+  void times(int m, int n, int k, long a, int lda, long b, int ldb, boolean adds, long c, int ldc) {
+    multiply(new Shape(Form.PLAIN, m, n, k, lda, ldb, ldc, adds), a, b, c);
   }
 
   /** C[m, n] = A[k, m]ᵀ · B[k, n] (+ C). */

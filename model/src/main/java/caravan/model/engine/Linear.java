@@ -4,7 +4,7 @@ import caravan.model.ParameterLayout.Tensor;
 
 /**
  * A projection y[tokens, out] = x[tokens, in] · W[out, in]ᵀ and its two gradients; in bf16 where
- * the factor that comes from the tokens has been rounded.
+ * the factor that comes from the tokens has been rounded; W may be packed where it is frozen.
  */
 final class Linear {
   private Linear() {}
@@ -12,64 +12,131 @@ final class Linear {
   /** Rows [from, to) of y = x Wᵀ (+ y when {@code beta} is 1). */
   static void forward(
       Gemm gemm, Buffer x, Weights weights, Tensor w, float beta, Buffer y, int from, int to) {
-    if (x.hasHalves()) {
+    forward(
+        gemm,
+        to - from,
+        x,
+        (long) from * w.cols(),
+        weights,
+        w,
+        beta,
+        y,
+        (long) from * w.rows(),
+        w.rows());
+  }
+
+  /**
+   * {@code rows} rows of y = x Wᵀ (+ y when {@code beta} is 1).
+   *
+   * @param xAt first float of x
+   * @param yAt first float of y, whose rows lie {@code yStride} apart
+   */
+  static void forward(
+      Gemm gemm,
+      int rows,
+      Buffer x,
+      long xAt,
+      Weights weights,
+      Tensor w,
+      float beta,
+      Buffer y,
+      long yAt,
+      int yStride) {
+    int in = w.cols();
+    int out = w.rows();
+    if (weights.packed(w) != null) {
+      gemm.packed().timesTransposed(rows, x, xAt, weights.packed(w), beta, y, yAt, yStride);
+    } else if (x.hasHalves()) {
       gemm.halves()
           .timesTransposed(
-              to - from,
-              w.rows(),
-              w.cols(),
-              x.halfAddress((long) from * w.cols()),
-              w.cols(),
+              rows,
+              out,
+              in,
+              x.halfAddress(xAt),
+              in,
               weights.halfAddress(w),
-              w.cols(),
+              in,
               beta != 0,
-              y.address((long) from * w.rows()),
-              w.rows());
-      return;
+              y.address(yAt),
+              yStride);
+    } else {
+      gemm.timesTransposed(
+          rows,
+          out,
+          in,
+          1f,
+          x.address(xAt),
+          in,
+          weights.address(w),
+          in,
+          beta,
+          y.address(yAt),
+          yStride);
     }
-    gemm.timesTransposed(
-        to - from,
-        w.rows(),
-        w.cols(),
-        1f,
-        x.address((long) from * w.cols()),
-        w.cols(),
-        weights.address(w),
-        w.cols(),
-        beta,
-        y.address((long) from * w.rows()),
-        w.rows());
   }
 
   /** Rows [from, to) of dx = dy W. */
   static void inputGradient(
       Gemm gemm, Buffer dy, Weights weights, Tensor w, Buffer dx, int from, int to) {
-    if (dy.hasHalves()) {
+    inputGradient(
+        gemm,
+        to - from,
+        dy,
+        (long) from * w.rows(),
+        w.rows(),
+        weights,
+        w,
+        dx,
+        (long) from * w.cols());
+  }
+
+  /**
+   * {@code rows} rows of dx = dy W.
+   *
+   * @param dyAt first float of dy, whose rows lie {@code dyStride} apart
+   * @param dxAt first float of dx
+   */
+  static void inputGradient(
+      Gemm gemm,
+      int rows,
+      Buffer dy,
+      long dyAt,
+      int dyStride,
+      Weights weights,
+      Tensor w,
+      Buffer dx,
+      long dxAt) {
+    int in = w.cols();
+    int out = w.rows();
+    if (weights.packed(w) != null) {
+      gemm.packed().times(rows, dy, dyAt, dyStride, weights.packed(w), dx, dxAt);
+    } else if (dy.hasHalves()) {
       gemm.halves()
           .times(
-              to - from,
-              w.cols(),
-              w.rows(),
-              dy.halfAddress((long) from * w.rows()),
-              w.rows(),
+              rows,
+              in,
+              out,
+              dy.halfAddress(dyAt),
+              dyStride,
               weights.halfAddress(w),
-              w.cols(),
-              dx.address((long) from * w.cols()),
-              w.cols());
-      return;
+              in,
+              false,
+              dx.address(dxAt),
+              in);
+    } else {
+      gemm.times(
+          rows,
+          in,
+          out,
+          1f,
+          dy.address(dyAt),
+          dyStride,
+          weights.address(w),
+          in,
+          0f,
+          dx.address(dxAt),
+          in);
     }
-    gemm.times(
-        to - from,
-        w.cols(),
-        w.rows(),
-        1f,
-        dy.address((long) from * w.rows()),
-        w.rows(),
-        weights.address(w),
-        w.cols(),
-        0f,
-        dx.address((long) from * w.cols()),
-        w.cols());
   }
 
   /** The worker's share of rows of dW = dyᵀ x, over all {@code tokens}. */

@@ -133,70 +133,32 @@ final class OutputHead {
 
   /** logits[rows] = headNormed[start + rows] · matrixᵀ. */
   private void logits(Worker worker, Weights weights, Activations a, int start, int from, int to) {
-    int hidden = config.hiddenSize();
-    if (a.headNormed.hasHalves()) {
-      worker
-          .gemm
-          .halves()
-          .timesTransposed(
-              to - from,
-              config.vocabSize(),
-              hidden,
-              a.headNormed.halfAddress((long) (start + from) * hidden),
-              hidden,
-              weights.halfAddress(matrix),
-              hidden,
-              false,
-              a.logits.address((long) from * a.logitStride),
-              a.logitStride);
-      return;
-    }
-    worker.gemm.timesTransposed(
+    Linear.forward(
+        worker.gemm,
         to - from,
-        config.vocabSize(),
-        hidden,
-        1f,
-        a.headNormed.address((long) (start + from) * hidden),
-        hidden,
-        weights.address(matrix),
-        hidden,
+        a.headNormed,
+        (long) (start + from) * config.hiddenSize(),
+        weights,
+        matrix,
         0f,
-        a.logits.address((long) from * a.logitStride),
+        a.logits,
+        (long) from * a.logitStride,
         a.logitStride);
   }
 
   /** dHeadNormed[start + rows] = dLogits[rows] · matrix. */
   private void inputGradient(
       Worker worker, Weights weights, Activations a, int start, int from, int to) {
-    int hidden = config.hiddenSize();
-    if (a.logits.hasHalves()) {
-      worker
-          .gemm
-          .halves()
-          .times(
-              to - from,
-              hidden,
-              config.vocabSize(),
-              a.logits.halfAddress((long) from * a.logitStride),
-              a.logitStride,
-              weights.halfAddress(matrix),
-              hidden,
-              a.dHeadNormed.address((long) (start + from) * hidden),
-              hidden);
-      return;
-    }
-    worker.gemm.times(
+    Linear.inputGradient(
+        worker.gemm,
         to - from,
-        hidden,
-        config.vocabSize(),
-        1f,
-        a.logits.address((long) from * a.logitStride),
+        a.logits,
+        (long) from * a.logitStride,
         a.logitStride,
-        weights.address(matrix),
-        hidden,
-        0f,
-        a.dHeadNormed.address((long) (start + from) * hidden),
-        hidden);
+        weights,
+        matrix,
+        a.dHeadNormed,
+        (long) (start + from) * config.hiddenSize());
   }
 
   /** dMatrix (+)= dLogitsᵀ · headNormed, for this worker's share of the vocabulary. */

@@ -65,6 +65,11 @@ public final class WeightMatrix {
     return elements + row * stride * bytes;
   }
 
+  /** Q8_0: address of a row's scales. */
+  long scales(long row) {
+    return scales + row * stride / WeightType.BLOCK * Float.BYTES;
+  }
+
   /**
    * Rows [from, to) of y = W x (+ y).
    *
@@ -96,7 +101,7 @@ public final class WeightMatrix {
           }
         }
         case Q8_0 -> {
-          long scale = scales + (long) row * stride / WeightType.BLOCK * Float.BYTES;
+          long scale = scales(row);
           for (int j = 0; j < stride; j += bytesPerVector) {
             var quads = Memory.ints(row(row) + j);
             var s = MatrixVector.scale(scale + (long) (j / WeightType.BLOCK) * Float.BYTES);
@@ -120,7 +125,7 @@ public final class WeightMatrix {
     }
   }
 
-  private float element(int row, int col) {
+  float element(int row, int col) {
     if (type == WeightType.BF16) {
       int pair = Float.floatToRawIntBits(Memory.get(row(row) + col / 2 * 4L));
       return Float.intBitsToFloat((col % 2 == 0 ? pair : pair >>> 16) << 16);

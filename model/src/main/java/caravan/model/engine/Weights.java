@@ -4,7 +4,10 @@ import caravan.model.AdapterLayout;
 import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.ShortPointer;
 
@@ -20,10 +23,19 @@ final class Weights implements AutoCloseable {
   /** Where each tensor of the model lies, when not all lie in the buffer as the layout says. */
   private final Map<Tensor, Long> places;
 
+  /** Matrices of a frozen base that are not floats. */
+  private final Map<Tensor, WeightMatrix> packed;
+
+  /** Tensors that never change. */
+  private final Set<Tensor> frozen;
+
   /** Of a gradient: 0 where products overwrite it, 1 where they are added to it. */
   float beta;
 
   private ShortPointer halves;
+
+  /** Offsets of the matrices there. */
+  private final Map<Tensor, Long> halfPlaces = new LinkedHashMap<>();
 
   /** Gains of the attention and feed-forward norms, [hidden] each, by layer. */
   private final Buffer[] attentionNorm;
@@ -32,13 +44,20 @@ final class Weights implements AutoCloseable {
   private final Buffer finalNorm;
 
   Weights(ParameterLayout layout, FloatPointer pointer) {
-    this(layout, addressOf(pointer), null);
+    this(layout, addressOf(pointer), null, Map.of(), Set.of());
   }
 
-  private Weights(ParameterLayout layout, long address, Map<Tensor, Long> places) {
+  private Weights(
+      ParameterLayout layout,
+      long address,
+      Map<Tensor, Long> places,
+      Map<Tensor, WeightMatrix> packed,
+      Set<Tensor> frozen) {
     this.layout = layout;
     this.address = address;
     this.places = places;
+    this.packed = packed;
+    this.frozen = frozen;
     int layers = layout.config().layerCount();
     attentionNorm = new Buffer[layers];
     mlpNorm = new Buffer[layers];
@@ -51,20 +70,27 @@ final class Weights implements AutoCloseable {
 
   /** The base's tensors, and in their stead those trained in full. */
   static Weights beside(FrozenBase base, AdapterLayout adapters, FloatPointer trained) {
-    Map<String, Tensor> frozen = new HashMap<>();
-    new ParameterLayout(base.config()).tensors().forEach(t -> frozen.put(t.name(), t));
-    Map<Tensor, Long> places = new HashMap<>();
-    for (Tensor tensor : adapters.model().tensors()) {
-      places.put(
-          tensor, addressOf(base.parameters()) + frozen.get(tensor.name()).offset() * Float.BYTES);
+    Map<String, Tensor> theirs = new HashMap<>();
+    new ParameterLayout(base.config()).tensors().forEach(t -> theirs.put(t.name(), t));
+    Map<Tensor, Long> places = inFull(adapters, trained);
+    Map<Tensor, WeightMatrix> packed = new HashMap<>();
+    Set<Tensor> frozen = new HashSet<>(adapters.model().tensors());
+    frozen.removeAll(places.keySet());
+    for (Tensor tensor : frozen) {
+      WeightMatrix matrix = base.matrix(tensor.name());
+      if (matrix == null) {
+        places.put(tensor, base.address(theirs.get(tensor.name())));
+      } else {
+        packed.put(tensor, matrix);
+      }
     }
-    places.putAll(inFull(adapters, trained));
-    return new Weights(adapters.model(), addressOf(trained), places);
+    return new Weights(adapters.model(), addressOf(trained), places, packed, frozen);
   }
 
   /** The gradient of what is trained beside a base. */
   static Weights gradientBeside(AdapterLayout adapters, FloatPointer gradient) {
-    return new Weights(adapters.model(), addressOf(gradient), inFull(adapters, gradient));
+    return new Weights(
+        adapters.model(), addressOf(gradient), inFull(adapters, gradient), Map.of(), Set.of());
   }
 
   private static Map<Tensor, Long> inFull(AdapterLayout adapters, FloatPointer flat) {
@@ -106,10 +132,30 @@ final class Weights implements AutoCloseable {
     return address + tensor.offset() * Float.BYTES;
   }
 
-  /** Rounds the matrices to bf16, this worker's share of each, for products with halves. */
+  /** The matrix, where it is not floats; else null. */
+  WeightMatrix packed(Tensor tensor) {
+    return packed.get(tensor);
+  }
+
+  /** One row of a matrix, as floats. */
+  void copyRow(Tensor tensor, int row, Buffer target, long at) {
+    WeightMatrix matrix = packed(tensor);
+    if (matrix == null) {
+      Buffer.copy(row(tensor, row), target.address(at), tensor.cols());
+    } else {
+      WeightRows.unpack(matrix, row, row + 1, target.address(at));
+    }
+  }
+
+  /**
+   * Rounds the matrices to bf16, this worker's share of each, for products with halves; those that
+   * never change only once.
+   */
   void round(Worker worker) {
-    for (Tensor tensor : layout.tensors()) {
-      if (!tensor.isNorm()) {
+    boolean first = worker.settled != this;
+    worker.settled = this;
+    for (Tensor tensor : halfPlaces.keySet()) {
+      if (first || !frozen.contains(tensor)) {
         long from = worker.from(tensor.rows()) * (long) tensor.cols();
         long to = worker.to(tensor.rows()) * (long) tensor.cols();
         worker
@@ -128,16 +174,29 @@ final class Weights implements AutoCloseable {
     return halves == null ? 0 : halves.capacity() * Short.BYTES;
   }
 
-  /** Room for the matrices in bf16; {@link #round} fills it. */
+  /** Room for the matrices of floats in bf16; {@link #round} fills it. */
   void keepHalves() {
     if (halves == null) {
-      halves = new ShortPointer(layout.length());
+      long length = 0;
+      for (Tensor tensor : layout.tensors()) {
+        if (!tensor.isNorm() && packed(tensor) == null) {
+          halfPlaces.put(tensor, length);
+          length += tensor.length();
+        }
+      }
+      halves = new ShortPointer(length);
     }
+  }
+
+  /** Bytes of what {@link #keepHalves} makes room for where all parameters are trained. */
+  static long halfBytes(ParameterLayout layout) {
+    return Short.BYTES
+        * layout.tensors().stream().filter(t -> !t.isNorm()).mapToLong(Tensor::length).sum();
   }
 
   /** Address of a matrix in bf16. */
   long halfAddress(Tensor tensor) {
-    return halves.address() + tensor.offset() * Short.BYTES;
+    return halves.address() + halfPlaces.get(tensor) * Short.BYTES;
   }
 
   @Override

@@ -23,6 +23,9 @@ final class Worker implements AutoCloseable {
   /** What the objective has beyond that. */
   double penalty;
 
+  /** The weights of which this worker has rounded its share of what is frozen. */
+  Weights settled;
+
   Worker(int member, Team team, LlamaConfig config) {
     this.member = member;
     this.team = team;
@@ -41,7 +44,7 @@ final class Worker implements AutoCloseable {
 
   /** Bytes of what this alone writes. */
   long bytes() {
-    return gainGradients.bytes() + (attention == null ? 0 : attention.bytes());
+    return gainGradients.bytes() + gemm.bytes() + (attention == null ? 0 : attention.bytes());
   }
 
   /** First of this worker's share of {@code count} rows. */

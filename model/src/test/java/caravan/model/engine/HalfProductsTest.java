@@ -69,7 +69,7 @@ class HalfProductsTest {
       long right = b.halfAddress(0);
       gemm.timesTransposed(m, n, k, left, lda, right, ldb, true, c.address(0), n);
       assertProduct(c, 0.25f, m, n, k, (i, l) -> a.get(i * lda + l), (l, j) -> b.get(j * ldb + l));
-      gemm.times(m, n, k, left, lda, right, ldb, c.address(0), n);
+      gemm.times(m, n, k, left, lda, right, ldb, false, c.address(0), n);
       assertProduct(c, 0, m, n, k, (i, l) -> a.get(i * lda + l), (l, j) -> b.get(l * ldb + j));
       gemm.transposedTimes(m, n, k, left, lda, right, ldb, false, c.address(0), n);
       assertProduct(c, 0, m, n, k, (i, l) -> a.get(l * lda + i), (l, j) -> b.get(l * ldb + j));
