@@ -103,6 +103,33 @@ class WeightMatrixTest {
         });
   }
 
+  /** Where the processor or the build has no compiled products, both are Java's. */
+  @ParameterizedTest(name = "{0}, rows of {1}")
+  @CsvSource({"F32, 5", "F32, 64", "F32, 200", "BF16, 161", "BF16, 768", "Q8_0, 96", "Q8_0, 577"})
+  void compiled_products_have_the_bits_of_those_in_java(WeightType type, int cols) {
+    with(
+        type,
+        cols,
+        random(ROWS * cols, 7),
+        matrix -> {
+          try (Buffer x = arranged(type, random(cols, 8));
+              Buffer compiled = Buffer.allocate(ROWS + 3);
+              Buffer inJava = Buffer.allocate(ROWS + 3)) {
+            for (int i = 0; i < ROWS + 3; i++) {
+              compiled.set(i, i + 0.1f);
+              inJava.set(i, i + 0.1f);
+            }
+            matrix.times(x, compiled, 3, 1, 6, true);
+            matrix.timesInJava(x, inJava, 3, 1, 6, true);
+            matrix.times(x, compiled, 3, 6, ROWS, false);
+            matrix.timesInJava(x, inJava, 3, 6, ROWS, false);
+            for (int i = 0; i < ROWS + 3; i++) {
+              assertThat(compiled.get(i)).as("float %d", i).isEqualTo(inJava.get(i));
+            }
+          }
+        });
+  }
+
   @ParameterizedTest
   @EnumSource(WeightType.class)
   void unpacked_rows_meet_an_x_of_the_same_order(WeightType type) {

@@ -1,12 +1,12 @@
 package caravan.model.engine.cuda;
 
+import caravan.model.engine.NativeLibrary;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -92,18 +92,15 @@ final class Libraries {
         advice);
   }
 
-  /** Our library, out of the jar into a file that is deleted as soon as it is loaded. */
+  /** Our library, out of the jar. */
   static void load(InputStream resource) {
     if (resource == null) {
       throw new IllegalArgumentException(
           "engine cuda: it was left out of this build, which found no C compiler; build on Linux"
               + " x86-64 with gcc and a JDK's jni.h, or set train.engine=cpu");
     }
-    try (resource) {
-      Path file = Files.createTempFile("caravan", ".so");
-      Files.copy(resource, file, StandardCopyOption.REPLACE_EXISTING);
-      System.load(file.toString());
-      Files.delete(file);
+    try {
+      NativeLibrary.load(resource);
     } catch (IOException e) {
       throw new UncheckedIOException(
           "engine cuda: cannot unpack its library into " + System.getProperty("java.io.tmpdir"), e);
