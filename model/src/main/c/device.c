@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 enum { STREAM_NON_BLOCKING = 1, OUT_OF_MEMORY = 2, MAX_DYNAMIC_SHARED = 8, DEFAULT_SHARED_BYTES = 48 << 10 };
-enum { MOST_ARGUMENTS = 32 };
+enum { MOST_ARGUMENTS = 32, PROGRAMMATIC_STREAM_SERIALIZATION = 6, CAPTURES_OF_THIS_THREAD = 1 };
 
 Gpu *enter(JNIEnv *env, jlong handle) {
   Gpu *gpu = (Gpu *)(intptr_t)handle;
@@ -201,10 +201,13 @@ NATIVE(void, allowShared)(JNIEnv *env, jclass type, jlong handle, jlong function
   }
 }
 
-/* slots: one 8-byte slot per argument, its value in the low bytes. Returns the status: Java names the kernel. */
+/*
+ * slots: one 8-byte slot per argument, its value in the low bytes. early: the kernel may begin while the one before it
+ * runs, and waits for its results by itself. Returns the status: Java names the kernel.
+ */
 NATIVE(jint, launch)
 (JNIEnv *env, jclass type, jlong handle, jlong function, jint gridX, jint gridY, jint gridZ, jint threads,
- jint sharedBytes, jlong slots, jint count) {
+ jint sharedBytes, jlong slots, jint count, jboolean early) {
   void *arguments[MOST_ARGUMENTS];
   Gpu *gpu = enter(env, handle);
   if (gpu == NULL) {
@@ -213,8 +216,49 @@ NATIVE(jint, launch)
   for (int i = 0; i < count; i++) {
     arguments[i] = (char *)(intptr_t)slots + 8 * i;
   }
-  return cuLaunchKernel((void *)(intptr_t)function, (unsigned)gridX, (unsigned)gridY, (unsigned)gridZ,
-                        (unsigned)threads, 1, 1, (unsigned)sharedBytes, gpu->stream, arguments, NULL);
+  LaunchAttribute attribute = {.id = PROGRAMMATIC_STREAM_SERIALIZATION, .value.number = 1};
+  LaunchSettings settings = {(unsigned)gridX, (unsigned)gridY, (unsigned)gridZ, (unsigned)threads, 1,
+                             1,               (unsigned)sharedBytes, gpu->stream, &attribute, early ? 1 : 0};
+  return cuLaunchKernelEx(&settings, (void *)(intptr_t)function, arguments, NULL);
+}
+
+/* Until endCapture the stream's work is not done but noted. */
+NATIVE(void, beginCapture)(JNIEnv *env, jclass type, jlong handle) {
+  Gpu *gpu = enter(env, handle);
+  if (gpu != NULL) {
+    succeeded(env, "cuStreamBeginCapture", cuStreamBeginCapture_v2(gpu->stream, CAPTURES_OF_THIS_THREAD));
+  }
+}
+
+/* What was noted as a graph that can be launched; 0 when nothing is wanted of it. */
+NATIVE(jlong, endCapture)(JNIEnv *env, jclass type, jlong handle, jboolean wanted) {
+  void *graph = NULL;
+  void *executable = NULL;
+  Gpu *gpu = enter(env, handle);
+  if (gpu == NULL) {
+    return 0;
+  }
+  Status status = cuStreamEndCapture(gpu->stream, &graph);
+  if (wanted && succeeded(env, "cuStreamEndCapture", status)) {
+    succeeded(env, "cuGraphInstantiate", cuGraphInstantiateWithFlags(&executable, graph, 0));
+  }
+  if (graph != NULL) {
+    cuGraphDestroy(graph);
+  }
+  return (jlong)(intptr_t)executable;
+}
+
+NATIVE(void, launchGraph)(JNIEnv *env, jclass type, jlong handle, jlong graph) {
+  Gpu *gpu = enter(env, handle);
+  if (gpu != NULL) {
+    succeeded(env, "cuGraphLaunch", cuGraphLaunch((void *)(intptr_t)graph, gpu->stream));
+  }
+}
+
+NATIVE(void, freeGraph)(JNIEnv *env, jclass type, jlong handle, jlong graph) {
+  if (enter(env, handle) != NULL) {
+    succeeded(env, "cuGraphExecDestroy", cuGraphExecDestroy((void *)(intptr_t)graph));
+  }
 }
 
 NATIVE(jstring, statusText)(JNIEnv *env, jclass type, jint status) {

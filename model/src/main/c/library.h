@@ -12,6 +12,22 @@
 typedef int Status; /* CUresult, nvrtcResult, cublasStatus_t: 0 is success */
 typedef unsigned long long Address; /* CUdeviceptr */
 
+typedef struct { /* CUlaunchAttribute */
+  int id;
+  char padding[4];
+  union {
+    char bytes[64];
+    int number;
+  } value;
+} LaunchAttribute;
+
+typedef struct { /* CUlaunchConfig */
+  unsigned gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes;
+  void *stream;
+  LaunchAttribute *attributes;
+  unsigned attributeCount;
+} LaunchSettings;
+
 /* The driver: libcuda. */
 #define DRIVER_FUNCTIONS(F)                                                                                        \
   F(cuInit, (unsigned flags))                                                                                      \
@@ -47,9 +63,13 @@ typedef unsigned long long Address; /* CUdeviceptr */
   F(cuModuleGetFunction, (void **function, void *module, const char *name))                                        \
   F(cuFuncSetAttribute, (void *function, int attribute, int value))                                                \
   F(cuFuncGetAttribute, (int *value, int attribute, void *function))                                               \
-  F(cuLaunchKernel, (void *function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,              \
-                     unsigned blockY, unsigned blockZ, unsigned sharedBytes, void *stream, void **arguments,       \
-                     void **extra))
+  F(cuLaunchKernelEx, (const LaunchSettings *settings, void *function, void **arguments, void **extra))            \
+  F(cuStreamBeginCapture_v2, (void *stream, int mode))                                                             \
+  F(cuStreamEndCapture, (void *stream, void **graph))                                                              \
+  F(cuGraphInstantiateWithFlags, (void **executable, void *graph, unsigned long long flags))                       \
+  F(cuGraphDestroy, (void *graph))                                                                                 \
+  F(cuGraphLaunch, (void *executable, void *stream))                                                               \
+  F(cuGraphExecDestroy, (void *executable))
 
 /* The compiler: libnvrtc. */
 #define COMPILER_FUNCTIONS(F)                                                                                      \

@@ -119,6 +119,62 @@ DEVICE void store_pack(T* row, int at, int length, bool aligned, const float v[P
 
 DEVICE bool is_aligned(int length) { return length % PACK == 0; }
 
+// Eight weights as they lie in memory: what is loaded well before it is used.
+#if REAL_BF16
+typedef uint4 Raw;
+#else
+struct Raw {
+  float4 low, high;
+};
+#endif
+
+// Weights that are read once: past the first-level cache.
+DEVICE uint4 load_once(const uint4* p) {
+#ifdef CARAVAN_SHIM
+  return *p;
+#else
+  uint4 v;
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(p));
+  return v;
+#endif
+}
+
+DEVICE Raw load_raw(const real* row, int at, int length, bool aligned) {
+  union {
+    Raw raw;
+    uint4 words[sizeof(Raw) / sizeof(uint4)];
+  } both;
+  if (aligned) {
+#pragma unroll
+    for (unsigned i = 0; i < sizeof(Raw) / sizeof(uint4); i++) {
+      both.words[i] = load_once((const uint4*)(row + at) + i);
+    }
+  } else {
+    float v[PACK];
+    load_pack(row, at, length, false, v);
+    store_aligned((real*)&both, v);
+  }
+  return both.raw;
+}
+
+DEVICE void expand(const Raw& raw, float v[PACK]) { load_aligned((const real*)&raw, v); }
+
+// Programmatic dependent launch: a kernel launched so may begin while the one before it runs. What
+// it does before wait_for_previous must not depend on anything earlier kernels write.
+DEVICE void let_next_begin() {
+#if !defined(CARAVAN_SHIM) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+DEVICE void wait_for_previous() {
+#if !defined(CARAVAN_SHIM) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 DEVICE float warp_sum(float x) {
 #pragma unroll
   for (int mask = WARP / 2; mask > 0; mask /= 2) x += __shfl_xor_sync(0xffffffffu, x, mask);

@@ -1,50 +1,134 @@
 // One token at a time: matrix-vector products at memory speed, a key/value cache, attention split
-// over the keys (Flash-Decoding: Dao et al. 2023).
+// over the keys (Flash-Decoding: Dao et al. 2023). A token is five kernels per block of the model,
+// the norms, the residual additions and the rotation inside of them; what changes from token to
+// token (its id and position) is read from memory, so that one CUDA graph serves all tokens. The
+// kernels of a token are launched with programmatic dependence: each loads its first weights while
+// the one before it still runs.
 #include "caravan.cuh"
 
-// The float sum of one row of w times x, in every lane of the warp.
-DEVICE float row_times(const real* row, const real* x, int cols, int lane) {
+constexpr int TOKEN_THREADS = 128;
+constexpr int TOKEN_WARPS = TOKEN_THREADS / WARP;
+
+// Loads of 16 bytes that a lane has in flight at a time.
+constexpr int AHEAD = 8;
+
+// Products of ROWS rows of weights with x [cols], or with RMSNorm(x) where gain is not null, in
+// every lane of the warp.
+template <int ROWS>
+DEVICE void times_rows(
+    float (&sums)[ROWS], const real* const (&rows)[ROWS], const float* x, const float* gain,
+    int cols, float epsilon) {
+  constexpr int STEPS = AHEAD / ROWS;
   bool aligned = is_aligned(cols);
-  float sum = 0;
-#pragma unroll 4
-  for (int at = lane * PACK; at < cols; at += WARP * PACK) {
-    float a[PACK], b[PACK];
-    load_pack(row, at, cols, aligned, a);
-    load_pack(x, at, cols, aligned, b);
+  int first = threadIdx.x % WARP * PACK;
+  Raw kept[ROWS][STEPS];
 #pragma unroll
-    for (int i = 0; i < PACK; i++) sum += a[i] * b[i];
+  for (int s = 0; s < STEPS; s++) {
+    int at = first + s * WARP * PACK;
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+      if (at < cols) kept[r][s] = load_raw(rows[r], at, cols, aligned);
+    }
   }
-  return warp_sum(sum);
+  wait_for_previous();
+  float squares = 0;
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) sums[r] = 0;
+  for (int from = first; from < cols; from += STEPS * WARP * PACK) {
+#pragma unroll
+    for (int s = 0; s < STEPS; s++) {
+      int at = from + s * WARP * PACK;
+      if (at >= cols) break;
+      float v[PACK], g[PACK];
+      load_pack(x, at, cols, aligned, v);
+      if (gain != nullptr) {
+        load_pack(gain, at, cols, aligned, g);
+#pragma unroll
+        for (int i = 0; i < PACK; i++) {
+          squares += v[i] * v[i];
+          v[i] *= g[i];
+        }
+      }
+      int next = at + STEPS * WARP * PACK;
+#pragma unroll
+      for (int r = 0; r < ROWS; r++) {
+        float w[PACK];
+        expand(kept[r][s], w);
+        if (next < cols) kept[r][s] = load_raw(rows[r], next, cols, aligned);
+#pragma unroll
+        for (int i = 0; i < PACK; i++) sums[r] += w[i] * v[i];
+      }
+    }
+  }
+  float scale = gain == nullptr ? 1.f : rsqrtf(warp_sum(squares) / cols + epsilon);
+#pragma unroll
+  for (int r = 0; r < ROWS; r++) sums[r] = warp_sum(sums[r]) * scale;
 }
 
-// y [rows] = (add ? y : 0) + w [rows, cols] x [cols], and the same as real in copy; y or copy may be
-// null (add needs y). grid ceil(rows / 8); threads 256; no shared bytes.
-extern "C" __global__ void __launch_bounds__(256)
-gemv(float* y, real* copy, const real* w, const real* x, int rows, int cols, int add) {
-  int row = blockIdx.x * 8 + threadIdx.x / WARP;
-  int lane = threadIdx.x % WARP;
+// x [d] = row next[0] of embedding [V, d]; state {id, position} = next, which may be the host's.
+// grid 1; threads as rmsnorm.
+extern "C" __global__ void __launch_bounds__(1024)
+embed_next(float* x, int* state, const int* next, const real* embedding, int d) {
+  let_next_begin();
+  wait_for_previous();
+  bool aligned = is_aligned(d);
+  const real* row = embedding + (long long)next[0] * d;
+  for (int at = threadIdx.x * PACK; at < d; at += blockDim.x * PACK) {
+    float v[PACK];
+    load_pack(row, at, d, aligned, v);
+    store_pack(x, at, d, aligned, v);
+  }
+  if (threadIdx.x < 2) state[threadIdx.x] = next[threadIdx.x];
+}
+CARAVAN_KERNEL(embed_next)
+
+// y [rows] += w [rows, cols] x [cols]. grid ceil(rows / 4); threads 128; no shared bytes.
+extern "C" __global__ void __launch_bounds__(TOKEN_THREADS)
+add_gemv(float* y, const real* w, const float* x, int rows, int cols) {
+  let_next_begin();
+  int row = blockIdx.x * TOKEN_WARPS + threadIdx.x / WARP;
   if (row >= rows) return;
-  float sum = row_times(w + (long long)row * cols, x, cols, lane);
-  if (lane == 0) {
-    if (add) sum += y[row];
-    if (y != nullptr) y[row] = sum;
-    if (copy != nullptr) from_float(copy[row], sum);
+  const real* const one[1] = {w + (long long)row * cols};
+  float sum[1];
+  times_rows(sum, one, x, nullptr, cols, 0);
+  if (threadIdx.x % WARP == 0) y[row] += sum[0];
+}
+CARAVAN_KERNEL(add_gemv)
+
+// w [rows, cols] RMSNorm(x [cols]) as float in y and as real in copy; either may be null.
+// grid ceil(rows / 8); threads 128; no shared bytes.
+extern "C" __global__ void __launch_bounds__(TOKEN_THREADS) norm_gemv(
+    float* y, real* copy, const real* w, const float* x, const float* gain, int rows, int cols,
+    float epsilon) {
+  let_next_begin();
+  int row = (blockIdx.x * TOKEN_WARPS + threadIdx.x / WARP) * 2;
+  if (row >= rows) return;
+  int second = row + 1 < rows ? row + 1 : row;
+  const real* const both[2] = {w + (long long)row * cols, w + (long long)second * cols};
+  float sums[2];
+  times_rows(sums, both, x, gain, cols, epsilon);
+  int lane = threadIdx.x % WARP;
+  if (lane < 2 && row + lane < rows) {
+    float sum = lane == 0 ? sums[0] : sums[1];
+    if (y != nullptr) y[row + lane] = sum;
+    if (copy != nullptr) from_float(copy[row + lane], sum);
   }
 }
-CARAVAN_KERNEL(gemv)
+CARAVAN_KERNEL(norm_gemv)
 
-// h [f] = silu(gate) up, where gate and up are the halves of w [2f, cols] x [cols].
-// grid ceil(f / 8); threads 256; no shared bytes.
-extern "C" __global__ void __launch_bounds__(256)
-gemv_swiglu(real* h, const real* w, const real* x, int f, int cols) {
-  int row = blockIdx.x * 8 + threadIdx.x / WARP;
-  int lane = threadIdx.x % WARP;
+// h [f] = silu(gate) up, where gate and up are the halves of w [2f, cols] RMSNorm(x [cols]).
+// grid ceil(f / 4); threads 128; no shared bytes.
+extern "C" __global__ void __launch_bounds__(TOKEN_THREADS) norm_gemv_swiglu(
+    float* h, const real* w, const float* x, const float* gain, int f, int cols, float epsilon) {
+  let_next_begin();
+  int row = blockIdx.x * TOKEN_WARPS + threadIdx.x / WARP;
   if (row >= f) return;
-  float gate = row_times(w + (long long)row * cols, x, cols, lane);
-  float up = row_times(w + (long long)(f + row) * cols, x, cols, lane);
-  if (lane == 0) from_float(h[row], gate / (1.f + exp_fast(-gate)) * up);
+  const real* const both[2] = {w + (long long)row * cols, w + (long long)(f + row) * cols};
+  float sums[2];
+  times_rows(sums, both, x, gain, cols, epsilon);
+  if (threadIdx.x % WARP == 0) h[row] = sums[0] / (1.f + exp_fast(-sums[0])) * sums[1];
 }
-CARAVAN_KERNEL(gemv_swiglu)
+CARAVAN_KERNEL(norm_gemv_swiglu)
 
 // Turns the queries of qkv [rows, (H + 2G) D] in place and puts turned keys and values into cache
 // [max length, 2 G D] (keys, then values), row r at position first + r. cos_sin as in rope.
@@ -82,93 +166,62 @@ extern "C" __global__ void __launch_bounds__(256) rope_cache(
 }
 CARAVAN_KERNEL(rope_cache)
 
-constexpr int DECODE_WARPS = 4;
-constexpr int DECODE_HEAD = 256;
-constexpr int DECODE_LANE = DECODE_HEAD / WARP;
+// The greater of two values and its id, the lower id of equal ones.
+struct Best {
+  float value;
+  int id;
+};
 
-// Attention of one new token over cache [max length, 2 G D] rows 0 .. length - 1, one share of the
-// keys per block. q [H D], turned. partial [H, splits, D + 2]: the unnormalized output of a share,
-// its maximum score and its sum of exponentials. D <= 256.
-// grid (H, splits); threads 128; no shared bytes. splits: any; about length / 256, at most 64.
-extern "C" __global__ void __launch_bounds__(128) decode_attention(
-    float* partial, const real* q, const real* cache, int length, int H, int G, int D) {
-  __shared__ float query[DECODE_HEAD];
-  __shared__ float outputs[DECODE_WARPS][DECODE_HEAD];
-  __shared__ float maxima[DECODE_WARPS], totals[DECODE_WARPS];
-  int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-  int head = blockIdx.x;
-  for (int i = threadIdx.x; i < D; i += blockDim.x) query[i] = to_float(q[head * D + i]);
-  __syncthreads();
-  int stride = 2 * G * D;
-  const real* k = cache + head / (H / G) * D;
-  const real* v = k + G * D;
-  int share = (length + gridDim.y - 1) / gridDim.y;
-  int begin = blockIdx.y * share;
-  int end = begin + share < length ? begin + share : length;
-  float scale = rsqrtf((float)D);
-  float maximum = NEGATIVE_INFINITY, sum = 0;
-  float sums[DECODE_LANE] = {};
-  bool aligned = is_aligned(D);
-  for (int from = begin + warp * WARP; from < end; from += DECODE_WARPS * WARP) {
-    float score = NEGATIVE_INFINITY;
-    if (from + lane < end) {
-      const real* key = k + (long long)(from + lane) * stride;
-      score = 0;
-      for (int at = 0; at < D; at += PACK) {
-        float x[PACK];
-        load_pack(key, at, D, aligned, x);
-        for (int i = 0; i < PACK && at + i < D; i++) score += query[at + i] * x[i];
-      }
-      score *= scale;
-    }
-    float higher = fmaxf(maximum, warp_max(score));
-    float shrink = exp_fast(maximum - higher);
-    float p = from + lane < end ? exp_fast(score - higher) : 0.f;
-    sum = sum * shrink + warp_sum(p);
-    maximum = higher;
-#pragma unroll
-    for (int i = 0; i < DECODE_LANE; i++) sums[i] *= shrink;
-    for (int j = 0; j < WARP && from + j < end; j++) {
-      float factor = __shfl_sync(0xffffffffu, p, j);
-      const real* value = v + (long long)(from + j) * stride;
-#pragma unroll
-      for (int i = 0; i < DECODE_LANE; i++) {
-        if (i * WARP + lane < D) sums[i] += factor * to_float(value[i * WARP + lane]);
-      }
-    }
-  }
-#pragma unroll
-  for (int i = 0; i < DECODE_LANE; i++) outputs[warp][i * WARP + lane] = sums[i];
-  if (lane == 0) maxima[warp] = maximum, totals[warp] = sum;
-  __syncthreads();
-  float highest = NEGATIVE_INFINITY, total = 0;
-  for (int w = 0; w < DECODE_WARPS; w++) highest = fmaxf(highest, maxima[w]);
-  for (int w = 0; w < DECODE_WARPS; w++) total += totals[w] * exp_fast(maxima[w] - highest);
-  float* to = partial + ((long long)head * gridDim.y + blockIdx.y) * (D + 2);
-  for (int i = threadIdx.x; i < D; i += blockDim.x) {
-    float x = 0;
-    for (int w = 0; w < DECODE_WARPS; w++) x += outputs[w][i] * exp_fast(maxima[w] - highest);
-    to[i] = x;
-  }
-  if (threadIdx.x == 0) to[D] = highest, to[D + 1] = total;
+DEVICE Best better(Best a, Best b) {
+  return b.value > a.value || (b.value == a.value && b.id < a.id) ? b : a;
 }
-CARAVAN_KERNEL(decode_attention)
 
-// out [H D] from the shares of decode_attention. grid H; threads 128; no shared bytes.
-extern "C" __global__ void __launch_bounds__(128)
-decode_combine(real* out, const float* partial, int splits, int D) {
-  const float* parts = partial + (long long)blockIdx.x * splits * (D + 2);
-  float highest = NEGATIVE_INFINITY, total = 0;
-  for (int s = 0; s < splits; s++) highest = fmaxf(highest, parts[s * (D + 2) + D]);
-  for (int s = 0; s < splits; s++) {
-    total += parts[s * (D + 2) + D + 1] * exp_fast(parts[s * (D + 2) + D] - highest);
+DEVICE Best warp_best(Best mine) {
+#pragma unroll
+  for (int mask = WARP / 2; mask > 0; mask /= 2) {
+    Best theirs;
+    theirs.value = __shfl_xor_sync(0xffffffffu, mine.value, mask);
+    theirs.id = __shfl_xor_sync(0xffffffffu, mine.id, mask);
+    mine = better(mine, theirs);
   }
-  for (int i = threadIdx.x; i < D; i += blockDim.x) {
-    float sum = 0;
-    for (int s = 0; s < splits; s++) {
-      sum += parts[s * (D + 2) + i] * exp_fast(parts[s * (D + 2) + D] - highest);
-    }
-    from_float(out[blockIdx.x * D + i], sum / total);
-  }
+  return mine;
 }
-CARAVAN_KERNEL(decode_combine)
+
+// *best (which may be the host's) = the first id of the highest of logits [V], or -1 where one of
+// them is not finite. partial [2 blocks]: values, then ids; *arrived is 0 before and after.
+// grid at most 32; threads 256; no shared bytes.
+extern "C" __global__ void __launch_bounds__(256)
+argmax(int* best, float* partial, int* arrived, const float* logits, int V) {
+  __shared__ Best of_warps[WARP];
+  __shared__ bool is_last;
+  let_next_begin();
+  wait_for_previous();
+  int blocks = gridDim.x;
+  float infinite = __uint_as_float(0x7f800000u);
+  Best mine = {-infinite, 0x7fffffff};
+  for (int id = blockIdx.x * blockDim.x + threadIdx.x; id < V; id += blocks * blockDim.x) {
+    float x = logits[id];
+    Best other = {x, id};
+    if (!(fabsf(x) < infinite)) other = {infinite, -1};
+    mine = better(mine, other);
+  }
+  mine = warp_best(mine);
+  if (threadIdx.x % WARP == 0) of_warps[threadIdx.x / WARP] = mine;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    for (int w = 1; w < (int)blockDim.x / WARP; w++) mine = better(mine, of_warps[w]);
+    partial[blockIdx.x] = mine.value;
+    ((int*)partial)[blocks + blockIdx.x] = mine.id;
+    __threadfence();
+    is_last = atomicAdd(arrived, 1) == blocks - 1;
+  }
+  __syncthreads();
+  if (!is_last || threadIdx.x >= WARP) return;
+  mine = {-infinite, 0x7fffffff};
+  if ((int)threadIdx.x < blocks) {
+    mine = {__ldcg(partial + threadIdx.x), __ldcg((const int*)partial + blocks + threadIdx.x)};
+  }
+  mine = warp_best(mine);
+  if (threadIdx.x == 0) *best = mine.id, *arrived = 0;
+}
+CARAVAN_KERNEL(argmax)

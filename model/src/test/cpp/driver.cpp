@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -24,7 +25,17 @@ struct Function {
   ShimLaunch launch;
   ShimError error;
   std::string name;
+  size_t arity;
 };
+
+// A launch with its arguments as they are now.
+struct Launch {
+  Function* function;
+  unsigned grid[3], threads, shared;
+  std::vector<uint64_t> arguments;
+};
+
+struct Graph { std::vector<Launch> launches; };
 
 std::map<uint64_t, size_t> memory;
 std::set<const void*> objects;
@@ -33,7 +44,8 @@ long allocations;
 long failing = -1;
 std::string failing_kernel;
 std::string last_error = "no error";
-int counted_launches, contexts, capability = 90;
+int counted_launches, counted_graphs, contexts, capability = 90;
+Graph* capturing;  // null: what the stream is given is done at once
 
 std::string folder() {
   Dl_info info;
@@ -113,7 +125,7 @@ int cuDevicePrimaryCtxRelease_v2(int) { return contexts-- > 0 ? 0 : INVALID_VALU
 int cuCtxSetCurrent(void*) { return 0; }
 int cuStreamCreate(void** stream, unsigned) { return made(stream, new Stream); }
 int cuStreamDestroy_v2(void* stream) { return gone<Stream>(stream); }
-int cuStreamSynchronize(void*) { return 0; }
+int cuStreamSynchronize(void*) { return capturing == nullptr ? 0 : INVALID_VALUE; }
 int cuEventCreate(void** event, unsigned) { return made(event, new Event); }
 int cuEventDestroy_v2(void* event) { return gone<Event>(event); }
 int cuEventRecord(void* event, void*) { return objects.count(event) ? 0 : INVALID_VALUE; }
@@ -148,10 +160,10 @@ int cuMemFreeHost(void* address) {
   delete[] (char*)address;
   return 0;
 }
-// Copies and clears within one allocation only: anything else is a mistake of the host's side.
+// Copies and clears within one allocation only, and none in a graph: anything else is a mistake of the host's side.
 static bool inside(uint64_t address, size_t bytes) {
   auto after = memory.upper_bound(address);
-  if (after == memory.begin()) return false;
+  if (after == memory.begin() || capturing != nullptr) return false;
   auto block = std::prev(after);
   return address + bytes <= block->first + block->second;
 }
@@ -180,22 +192,59 @@ int cuModuleGetFunction(void** function, void* module, const char* name) {
   static std::map<std::pair<void*, std::string>, Function> functions;
   void* library = ((Module*)module)->library;
   Function& found = functions[{library, name}];
-  found = {(ShimLaunch)dlsym(library, "caravan_launch"), (ShimError)dlsym(library, "caravan_error"), name};
+  auto arity = (size_t(*)(const char*))dlsym(library, "caravan_arity");
+  found = {(ShimLaunch)dlsym(library, "caravan_launch"), (ShimError)dlsym(library, "caravan_error"), name, arity(name)};
   *function = &found;
   return 0;
 }
 int cuFuncSetAttribute(void*, int, int) { return 0; }
 int cuFuncGetAttribute(int* value, int, void*) { return *value = 0, 0; }
-int cuLaunchKernel(void* function, unsigned gx, unsigned gy, unsigned gz, unsigned threads, unsigned, unsigned,
-                   unsigned shared, void*, void** arguments, void**) {
-  Function* kernel = (Function*)function;
+static int run(Launch& launch) {
+  Function* kernel = launch.function;
   counted_launches++;
   if (kernel->name == failing_kernel) return last_error = "told to fail", LAUNCH_FAILED;
-  unsigned grid[3] = {gx, gy, gz};
-  if (kernel->launch(kernel->name.c_str(), grid, threads, shared, arguments) == 1) return 0;
+  std::vector<void*> arguments;
+  for (uint64_t& argument : launch.arguments) arguments.push_back(&argument);
+  if (kernel->launch(kernel->name.c_str(), launch.grid, launch.threads, launch.shared, arguments.data()) == 1) return 0;
   last_error = kernel->error();
   return LAUNCH_FAILED;
 }
+struct Settings {
+  unsigned grid[3], block[3], shared;
+  void *stream, *attributes;
+  unsigned attribute_count;
+};
+int cuLaunchKernelEx(const Settings* s, void* function, void** arguments, void**) {
+  Function* kernel = (Function*)function;
+  Launch launch = {kernel, {s->grid[0], s->grid[1], s->grid[2]}, s->block[0], s->shared, {}};
+  for (size_t i = 0; i < kernel->arity; i++) launch.arguments.push_back(*(const uint64_t*)arguments[i]);
+  if (capturing == nullptr) return run(launch);
+  capturing->launches.push_back(launch);
+  return 0;
+}
+int cuStreamBeginCapture_v2(void*, int mode) {
+  if (capturing != nullptr || mode != 1) return INVALID_VALUE;
+  capturing = new Graph;
+  return 0;
+}
+int cuStreamEndCapture(void*, void** graph) {
+  if (capturing == nullptr) return INVALID_VALUE;
+  Graph* captured = capturing;
+  capturing = nullptr;
+  return made(graph, captured);
+}
+int cuGraphDestroy(void* graph) { return gone<Graph>(graph); }
+int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
+  return made(executable, new Graph(*(Graph*)graph));
+}
+int cuGraphLaunch(void* executable, void*) {
+  counted_graphs++;
+  for (Launch& launch : ((Graph*)executable)->launches) {
+    if (int status = run(launch)) return status;
+  }
+  return 0;
+}
+int cuGraphExecDestroy(void* executable) { return gone<Graph>(executable); }
 
 int nvrtcVersion(int* major, int* minor) { return *major = 13, *minor = 0, 0; }
 int nvrtcCreateProgram(void** program, const char* source, const char*, int, const char* const*, const char* const*) {
@@ -286,5 +335,6 @@ STAND_IN(jlong, allocations)(JNIEnv*, jclass) { return allocations; }
 STAND_IN(jlong, liveBytes)(JNIEnv*, jclass) { return (jlong)used; }
 STAND_IN(jlong, liveObjects)(JNIEnv*, jclass) { return (jlong)(objects.size() + contexts); }
 STAND_IN(jint, launches)(JNIEnv*, jclass) { return counted_launches; }
+STAND_IN(jint, graphs)(JNIEnv*, jclass) { return counted_graphs; }
 
 }  // extern "C"

@@ -18,6 +18,7 @@
 #include "attention_hopper.cu"
 #include "attention_plain.cu"
 #include "decode.cu"
+#include "decode_attention.cu"
 #include "elementwise.cu"
 #include "loss.cu"
 #include "norms.cu"
@@ -52,6 +53,7 @@ struct Fiber {
 struct Kernel {
   const void* function;
   Thread thread;
+  size_t arity;
 };
 
 std::map<std::string, Kernel>& kernels() {
@@ -178,8 +180,8 @@ void allocate(unsigned shared_bytes) {
 
 }  // namespace
 
-void enroll(const char* name, const void* function, Thread thread) {
-  kernels()[name] = {function, thread};
+void enroll(const char* name, const void* function, Thread thread, size_t arity) {
+  kernels()[name] = {function, thread, arity};
 }
 
 unsigned char* dynamic_shared() { return shared_start; }
@@ -217,6 +219,11 @@ void wait_copies(int newest_allowed) {
 }  // namespace shim
 
 extern "C" int caravan_has_kernel(const char* name) { return shim::kernels().count(name) > 0; }
+
+/** How many arguments a kernel has. */
+extern "C" size_t caravan_arity(const char* name) {
+  return caravan_has_kernel(name) ? shim::kernels()[name].arity : 0;
+}
 
 /**
  * Runs a kernel to its end.

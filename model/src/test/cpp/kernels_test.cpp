@@ -4,6 +4,7 @@
 //   g++ -O2 -std=c++17 -DREAL_BF16=1 -I src/main/cuda -include src/test/cpp/shim.h
 //       src/test/cpp/kernels.cpp src/test/cpp/kernels_test.cpp -o kernels_test
 #include "attention_test.h"
+#include "decode_test.h"
 #include "elementwise_test.h"
 
 int main() {

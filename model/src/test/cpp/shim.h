@@ -74,7 +74,7 @@ inline uint16_t round_bf16(float x) {
 
 using Thread = void (*)(const void* kernel, void** slots);
 
-void enroll(const char* name, const void* kernel, Thread thread);
+void enroll(const char* name, const void* kernel, Thread thread, size_t arity);
 
 template <typename... Args, size_t... I>
 void call(void (*kernel)(Args...), void** slots, std::index_sequence<I...>) {
@@ -91,7 +91,7 @@ struct Enrolled {
 struct Enroll {
   template <typename... Args>
   Enroll(const char* name, void (*kernel)(Args...)) {
-    enroll(name, (const void*)kernel, Enrolled<Args...>::thread);
+    enroll(name, (const void*)kernel, Enrolled<Args...>::thread, sizeof...(Args));
   }
 };
 
@@ -125,6 +125,18 @@ inline bool __any_sync(unsigned, bool mine) {
   bool any = false;
   for (int lane = 0; lane < 32; lane++) any |= all[32 * lane] != 0;
   return any;
+}
+
+// One block after the other: what one wrote is there for the next.
+inline void __threadfence() {}
+inline int atomicAdd(int* to, int x) {
+  int before = *to;
+  *to += x;
+  return before;
+}
+template <typename T>
+T __ldcg(const T* p) {
+  return *p;
 }
 
 inline float __uint_as_float(unsigned bits) {

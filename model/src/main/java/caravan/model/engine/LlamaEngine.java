@@ -114,6 +114,24 @@ public interface LlamaEngine extends AutoCloseable {
      */
     float[] append(int... ids);
 
+    /**
+     * As {@link #append}, for greedy decoding: an engine on another device need not send logits.
+     *
+     * @return the id with the highest logit, the first of equal ones; -1 where a logit is not
+     *     finite
+     */
+    default int best(int... ids) {
+      float[] logits = append(ids);
+      int best = 0;
+      for (int id = 0; id < logits.length; id++) {
+        if (!Float.isFinite(logits[id])) {
+          return -1;
+        }
+        best = logits[id] > logits[best] ? id : best;
+      }
+      return best;
+    }
+
     /** Tokens appended so far. */
     int length();
 

@@ -65,7 +65,23 @@ public final class Generator {
 
     /** Chooses the next id; the end, where this is it. */
     Optional<End> choose(float[] logits, Set<Integer> stopIds, int maxTokens) {
-      int id = request.sampler.sample(logits, seen);
+      return take(request.sampler.sample(logits, seen), stopIds, maxTokens);
+    }
+
+    /** The step of one that always takes the most probable id: the engine says which it is. */
+    Optional<End> chooseBest(Set<Integer> stopIds, int maxTokens) {
+      int best = decoder.best(last());
+      if (best < 0) {
+        throw new IllegalStateException(
+            "a logit after "
+                + decoder.length()
+                + " tokens is not a number or is infinite: the model's weights are damaged or its"
+                + " training diverged");
+      }
+      return take(best, stopIds, maxTokens);
+    }
+
+    private Optional<End> take(int id, Set<Integer> stopIds, int maxTokens) {
       ids[count++] = id;
       seen.set(id);
       if (request.listener.test(id) || stopIds.contains(id)) {
@@ -146,14 +162,18 @@ public final class Generator {
     if (running.isEmpty()) {
       return;
     }
+    boolean alone = running.size() == 1 && running.get(0).request.sampler.isGreedy();
     float[][] logits =
-        engine.appendToEach(
-            running.stream().map(r -> r.decoder).toList(),
-            running.stream().mapToInt(Running::last).toArray());
+        alone
+            ? null
+            : engine.appendToEach(
+                running.stream().map(r -> r.decoder).toList(),
+                running.stream().mapToInt(Running::last).toArray());
     List<Running> finished = new ArrayList<>();
-    for (int i = 0; i < logits.length; i++) {
+    for (int i = 0; i < running.size(); i++) {
       Running each = running.get(i);
-      Optional<End> end = each.choose(logits[i], stopIds, maxTokens);
+      Optional<End> end =
+          alone ? each.chooseBest(stopIds, maxTokens) : each.choose(logits[i], stopIds, maxTokens);
       if (end.isPresent()) {
         done[each.place] = ended(each, end.get());
         finished.add(each);

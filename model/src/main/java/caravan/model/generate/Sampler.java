@@ -28,6 +28,12 @@ public final class Sampler {
     return new Sampler(0, 0, 1, 0);
   }
 
+  /** Whether this takes the most probable token whatever was seen. */
+  public boolean isGreedy() {
+    boolean only = settings.temperature() == 0 || settings.topK() == 1;
+    return only && settings.repetitionPenalty() == 1;
+  }
+
   /**
    * @param logits [vocab] left unchanged
    * @param seen ids of the prompt and of what followed it, which a repetition penalty is for

@@ -11,10 +11,10 @@ final class AttentionKernels {
   private static final int WARP_ROWS = 4;
   private static final int THREADS = 128;
 
-  /** Keys that one block of a decoding step takes. */
-  private static final int KEYS_PER_SPLIT = 256;
+  /** Keys that one block of a decoding step takes at least. */
+  private static final int KEYS_PER_SHARE = 64;
 
-  private static final int MOST_SPLITS = 64;
+  private static final int MOST_SHARES = 64;
 
   /** Rows per block of {@code attention_delta}. */
   private static final int DELTA_ROWS = 16;
@@ -152,21 +152,24 @@ final class AttentionKernels {
     launch.of(kernel).put(dQkv).put(dOut).put(qkv).put(logSums).put(delta).put(seq);
   }
 
-  static int splits(int length) {
-    return Math.min(MOST_SPLITS, (length + KEYS_PER_SPLIT - 1) / KEYS_PER_SPLIT);
+  /** Blocks per head of {@link #decode} where a sequence can have {@code maxLength} tokens. */
+  private static int shares(int maxLength) {
+    return Math.min(MOST_SHARES, (maxLength + KEYS_PER_SHARE - 1) / KEYS_PER_SHARE);
   }
 
-  /** fp32 elements of {@link #decode}'s scratch for any length. */
-  long scratchElements() {
-    return (long) heads * MOST_SPLITS * (headDim + 2);
+  /** Bytes of {@link #decode}'s scratch, cleared before its first use. */
+  long scratchBytes(int maxLength) {
+    return (long) heads * (shares(maxLength) * (headDim + 2) + 1) * Float.BYTES;
   }
 
-  /** One token's queries over the cache's first {@code length} rows. */
-  void decode(long out, long scratch, long q, long cache, int length) {
-    int splits = splits(length);
-    launch.of("decode_attention").put(scratch).put(q).put(cache).put(length);
-    launch.put(heads).put(kvHeads).put(headDim).run(heads, splits, 1, THREADS, 0);
-    launch.of("decode_combine").put(out).put(scratch).put(splits).put(headDim);
-    launch.run(heads, 1, 1, THREADS, 0);
+  /**
+   * The token whose position is at {@code state}: turns its query and key, puts its key and value
+   * into the cache, and attends to all that is there.
+   */
+  void decode(
+      long out, long scratch, long qkv, long cache, long angles, long state, int maxLength) {
+    launch.of("decode_attention").put(out).put(scratch + (long) heads * Integer.BYTES).put(scratch);
+    launch.put(qkv).put(cache).put(angles).put(state).put(heads).put(kvHeads).put(headDim);
+    launch.early().run(heads, shares(maxLength), 1, THREADS, 0);
   }
 }

@@ -11,8 +11,7 @@ import org.bytedeco.javacpp.FloatPointer;
 
 /**
  * Incremental decoding with a key/value cache on the GPU. A prompt goes through in chunks as matrix
- * products; a single token as matrix-vector products, which read every weight once, and attention
- * split over the keys.
+ * products; a single token as {@link CudaTokenStep} does, which reads every weight once.
  */
 final class CudaDecoder implements LlamaEngine.Decoder {
   private static final int CHUNK = 512;
@@ -43,8 +42,7 @@ final class CudaDecoder implements LlamaEngine.Decoder {
   private final long delta;
   private final long gateUp;
   private final long activated;
-  private final long scratch;
-  private final long logits;
+  private final CudaTokenStep token;
   private final ByteBuffer hostIds;
   private final ByteBuffer hostLogits;
   private final float[] result;
@@ -80,10 +78,15 @@ final class CudaDecoder implements LlamaEngine.Decoder {
       delta = own("decoder", (long) rows * hidden * realBytes);
       gateUp = own("decoder", (long) rows * 2 * config.intermediateSize() * realBytes);
       activated = own("decoder", (long) rows * config.intermediateSize() * realBytes);
-      scratch = own("decoder", attention.scratchElements() * Float.BYTES);
-      logits = own("decoder", (long) config.vocabSize() * Float.BYTES);
       angles = new Angles(device, config, maxLength);
     } catch (CudaException e) {
+      owned.forEach(device::free);
+      throw e;
+    }
+    try {
+      token = new CudaTokenStep(engine, cache, angles, maxLength);
+    } catch (CudaException e) {
+      angles.close();
       owned.forEach(device::free);
       throw e;
     }
@@ -106,6 +109,54 @@ final class CudaDecoder implements LlamaEngine.Decoder {
 
   @Override
   public float[] append(int... tokens) {
+    through(tokens, false);
+    long bytes = (long) config.vocabSize() * Float.BYTES;
+    device.download(Driver.addressOf(hostLogits), token.logits(), bytes);
+    device.synchronize();
+    hostLogits.asFloatBuffer().get(0, result);
+    return result;
+  }
+
+  @Override
+  public int best(int... tokens) {
+    through(tokens, true);
+    device.synchronize();
+    return token.best();
+  }
+
+  /** Leaves the logits after the last token on the GPU, or also the best id where it is wanted. */
+  private void through(int[] tokens, boolean choose) {
+    requireRoom(tokens);
+    requireInVocabulary(tokens);
+    if (generation != engine.generation()) {
+      generation = engine.upload(host);
+    }
+    if (tokens.length == 1) {
+      if (choose) {
+        token.runToBest(tokens[0], length);
+      } else {
+        token.run(tokens[0], length);
+      }
+      length++;
+      return;
+    }
+    int rows = 0;
+    for (int start = 0; start < tokens.length; start += CHUNK) {
+      // This chunk's ids go where the last one's are read from.
+      device.synchronize();
+      rows = Math.min(CHUNK, tokens.length - start);
+      hostIds.asIntBuffer().put(0, tokens, start, rows);
+      device.upload(ids, Driver.addressOf(hostIds), (long) rows * Integer.BYTES);
+      prompt(rows);
+      length += rows;
+    }
+    token.logitsOf(stream + (rows - 1L) * config.hiddenSize() * Float.BYTES);
+    if (choose) {
+      token.choose();
+    }
+  }
+
+  private void requireRoom(int[] tokens) {
     engine.requireOpen();
     if (closed) {
       throw new IllegalStateException("decoder: used after close(); start a new one");
@@ -120,29 +171,6 @@ final class CudaDecoder implements LlamaEngine.Decoder {
               + (maxLength - length)
               + "; start the decoder with a larger maximum length");
     }
-    requireInVocabulary(tokens);
-    if (generation != engine.generation()) {
-      generation = engine.upload(host);
-    }
-    for (int start = 0; start < tokens.length; start += CHUNK) {
-      int rows = Math.min(CHUNK, tokens.length - start);
-      hostIds.asIntBuffer().put(0, tokens, start, rows);
-      device.upload(ids, Driver.addressOf(hostIds), (long) rows * Integer.BYTES);
-      kernels.embed(stream, parameters.weights(layout.embedding()), ids, rows);
-      if (rows == 1) {
-        token();
-      } else {
-        prompt(rows);
-      }
-      length += rows;
-      if (start + rows == tokens.length) {
-        logits(rows - 1);
-      }
-      // The next chunk's ids go where this one's are read from.
-      device.synchronize();
-    }
-    hostLogits.asFloatBuffer().get(0, result);
-    return result;
   }
 
   private void requireInVocabulary(int[] tokens) {
@@ -160,22 +188,9 @@ final class CudaDecoder implements LlamaEngine.Decoder {
     }
   }
 
-  private void token() {
-    for (int layer = 0; layer < config.layerCount(); layer++) {
-      ParameterLayout.Block w = layout.block(layer);
-      norm(stream, w.attentionNorm(), 1);
-      gemv(0, qkv, w.qkv(), normed, false);
-      kernels.ropeCache(qkv, cache[layer], angles.table(), 1, length);
-      attention.decode(attended, scratch, qkv, cache[layer], length + 1);
-      gemv(stream, 0, w.attentionOutput(), attended, true);
-      norm(stream, w.mlpNorm(), 1);
-      kernels.gemvSwiglu(activated, parameters.weights(w.gateUp()), normed);
-      gemv(stream, 0, w.down(), activated, true);
-    }
-  }
-
   private void prompt(int rows) {
     Linears linears = engine.linears();
+    kernels.embed(stream, parameters.weights(layout.embedding()), ids, rows);
     for (int layer = 0; layer < config.layerCount(); layer++) {
       ParameterLayout.Block w = layout.block(layer);
       norm(stream, w.attentionNorm(), rows);
@@ -196,21 +211,12 @@ final class CudaDecoder implements LlamaEngine.Decoder {
     kernels.rmsnorm(normed, reciprocal, x, parameters.master(gain), rows);
   }
 
-  private void gemv(long y, long copy, Tensor w, long x, boolean add) {
-    kernels.gemv(y, copy, parameters.weights(w), x, w.rows(), w.cols(), add);
-  }
-
-  private void logits(int row) {
-    norm(stream + (long) row * config.hiddenSize() * Float.BYTES, layout.finalNorm(), 1);
-    gemv(logits, 0, layout.head(), normed, false);
-    device.download(Driver.addressOf(hostLogits), logits, (long) config.vocabSize() * Float.BYTES);
-  }
-
   @Override
   public void close() {
     if (!closed) {
       closed = true;
       device.synchronize();
+      token.close();
       owned.forEach(device::free);
       angles.close();
       device.freeHost(hostIds);

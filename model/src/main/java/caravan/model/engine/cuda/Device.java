@@ -17,6 +17,11 @@ public final class Device implements AutoCloseable {
   private static final int CAPABILITY_MAJOR = 75;
   private static final int CAPABILITY_MINOR = 76;
 
+  /** Compute capability times ten, and CUDA version of the driver, that graphs can have it from. */
+  private static final int EARLY_CAPABILITY = 90;
+
+  private static final int EARLY_DRIVER = 12040;
+
   /** Asked for, each failing kernel is named at once instead of at the next wait; slow. */
   private static final boolean WAITS = Boolean.getBoolean("caravan.cuda.synchronous");
 
@@ -25,10 +30,12 @@ public final class Device implements AutoCloseable {
   private final String name;
   private final int capability;
   private final int multiprocessors;
+  private final boolean launchesEarly;
   private final Map<Long, Part> parts = new LinkedHashMap<>();
   private final Map<ByteBuffer, Boolean> hostBuffers = new IdentityHashMap<>();
   private final List<Long> events = new ArrayList<>();
   private final List<Long> modules = new ArrayList<>();
+  private final List<Long> graphs = new ArrayList<>();
   private Profile profile;
   private boolean closed;
 
@@ -41,6 +48,7 @@ public final class Device implements AutoCloseable {
     this.capability =
         10 * Driver.attribute(gpu, CAPABILITY_MAJOR) + Driver.attribute(gpu, CAPABILITY_MINOR);
     this.multiprocessors = Driver.attribute(gpu, MULTIPROCESSORS);
+    this.launchesEarly = capability >= EARLY_CAPABILITY && Driver.driverVersion() >= EARLY_DRIVER;
   }
 
   /**
@@ -72,6 +80,11 @@ public final class Device implements AutoCloseable {
 
   public int multiprocessors() {
     return multiprocessors;
+  }
+
+  /** Whether a kernel can begin while the one before it runs (programmatic dependent launch). */
+  boolean launchesEarly() {
+    return launchesEarly;
   }
 
   public long totalMemory() {
@@ -229,6 +242,39 @@ public final class Device implements AutoCloseable {
     return Driver.milliseconds(gpu, start, end);
   }
 
+  /**
+   * Kernels that {@code work} launches, as a graph, which is launched as one; nothing runs yet.
+   * Each must have run before: what the driver does at a kernel's first launch cannot be in a
+   * graph.
+   *
+   * @return 0 where each kernel's own time or failure is wanted
+   */
+  long graph(Runnable work) {
+    if (WAITS || profile != null) {
+      return 0;
+    }
+    Driver.beginCapture(gpu);
+    try {
+      work.run();
+    } catch (RuntimeException e) {
+      Driver.endCapture(gpu, false);
+      throw e;
+    }
+    long graph = Driver.endCapture(gpu, true);
+    graphs.add(graph);
+    return graph;
+  }
+
+  void launchGraph(long graph) {
+    Driver.launchGraph(gpu, graph);
+  }
+
+  void freeGraph(long graph) {
+    if (graphs.remove(graph)) {
+      Driver.freeGraph(gpu, graph);
+    }
+  }
+
   /** From now on the time of every kernel and product is taken; null ends it. */
   void profile(Profile newProfile) {
     profile = newProfile;
@@ -255,6 +301,7 @@ public final class Device implements AutoCloseable {
     closed = true;
     List.copyOf(parts.keySet()).forEach(this::free);
     List.copyOf(hostBuffers.keySet()).forEach(this::freeHost);
+    graphs.forEach(graph -> Driver.freeGraph(gpu, graph));
     events.forEach(event -> Driver.freeEvent(gpu, event));
     modules.forEach(module -> Driver.unload(gpu, module));
     Driver.close(gpu);

@@ -81,7 +81,18 @@ final class Driver {
       int threads,
       int sharedBytes,
       long slots,
-      int count);
+      int count,
+      boolean early);
+
+  /** Until {@link #endCapture} the stream's work is not done but noted. */
+  static native void beginCapture(long gpu);
+
+  /** What was noted as a graph that can be launched; 0 when it is not wanted. */
+  static native long endCapture(long gpu, boolean wanted);
+
+  static native void launchGraph(long gpu, long graph);
+
+  static native void freeGraph(long gpu, long graph);
 
   static native String statusText(int status);
 

@@ -15,6 +15,9 @@ final class Kernels {
   private static final int THREADS = 256;
   private static final int MOST_THREADS = 1024;
 
+  /** Warps per block of one token's matrix-vector products. */
+  private static final int TOKEN_WARPS = 4;
+
   /** Of the norm's gradient, which keeps more per thread. */
   private static final int BACKWARD_THREADS = 512;
 
@@ -192,16 +195,39 @@ final class Kernels {
     launch.run(divide(p.length(), FLAT_ELEMENTS), 1, 1, THREADS, 0);
   }
 
-  /** y (+)= w x for one token, fp32 and real; either may be 0 for none. */
-  void gemv(long y, long copy, long w, long x, int rows, int cols, boolean add) {
-    launch.of("gemv").put(y).put(copy).put(w).put(x).put(rows).put(cols).put(add ? 1 : 0);
-    launch.run(divide(rows, THREADS / WARP), 1, 1, THREADS, 0);
+  /** One token's row of the stream; {@code next} {id, position} goes to {@code state}. */
+  void embedNext(long x, long state, long next, long embedding) {
+    launch.of("embed_next").put(x).put(state).put(next).put(embedding).put(hidden);
+    launch.early().run(1, 1, 1, rowThreads, 0);
   }
 
-  /** h = silu(gate) ∘ up of one token, gate and up the halves of w x. */
-  void gemvSwiglu(long h, long w, long x) {
+  /** y += w x of one token. */
+  void addGemv(long y, long w, long x, int rows, int cols) {
+    launch.of("add_gemv").put(y).put(w).put(x).put(rows).put(cols);
+    launch.early().run(divide(rows, TOKEN_WARPS), 1, 1, TOKEN_WARPS * WARP, 0);
+  }
+
+  /** w RMSNorm(x) of one token as fp32 in y and as real in copy; either may be 0 for none. */
+  void normGemv(long y, long copy, long w, long x, long gain, int rows) {
+    launch.of("norm_gemv").put(y).put(copy).put(w).put(x).put(gain).put(rows).put(hidden);
+    launch.put((float) config.normEps()).early();
+    launch.run(divide(rows, 2 * TOKEN_WARPS), 1, 1, TOKEN_WARPS * WARP, 0);
+  }
+
+  /** h = silu(gate) ∘ up of one token, gate and up the halves of w RMSNorm(x). */
+  void normGemvSwiglu(long h, long w, long x, long gain) {
     int rows = config.intermediateSize();
-    launch.of("gemv_swiglu").put(h).put(w).put(x).put(rows).put(hidden);
-    launch.run(divide(rows, THREADS / WARP), 1, 1, THREADS, 0);
+    launch.of("norm_gemv_swiglu").put(h).put(w).put(x).put(gain).put(rows).put(hidden);
+    launch.put((float) config.normEps()).early();
+    launch.run(divide(rows, TOKEN_WARPS), 1, 1, TOKEN_WARPS * WARP, 0);
+  }
+
+  /** Bytes of {@link #argmax}'s scratch, whose last 4 are cleared before its first use. */
+  static final int ARGMAX_BYTES = (2 * WARP + 1) * Float.BYTES;
+
+  /** best = the first id of the highest logit, -1 where one is not finite. */
+  void argmax(long best, long scratch, long logits) {
+    launch.of("argmax").put(best).put(scratch).put(scratch + 2L * WARP * Float.BYTES).put(logits);
+    launch.put(config.vocabSize()).early().run(WARP, 1, 1, THREADS, 0);
   }
 }

@@ -23,6 +23,7 @@ final class Launch {
   private final long slotsAddress = Driver.addressOf(slots);
   private String kernel;
   private int count;
+  private boolean early;
 
   Launch(Device device, byte[] image) {
     this.device = device;
@@ -32,6 +33,16 @@ final class Launch {
   Launch of(String name) {
     kernel = name;
     count = 0;
+    early = false;
+    return this;
+  }
+
+  /**
+   * The kernel may begin while the one before it runs, where the GPU can do that: it waits for that
+   * one's results by itself.
+   */
+  Launch early() {
+    early = device.launchesEarly();
     return this;
   }
 
@@ -74,7 +85,8 @@ final class Launch {
             threads,
             sharedBytes,
             slotsAddress,
-            count));
+            count,
+            early));
     device.after();
   }
 

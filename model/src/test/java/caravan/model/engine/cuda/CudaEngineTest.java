@@ -191,6 +191,42 @@ class CudaEngineTest {
     }
   }
 
+  @ParameterizedTest(name = "compute capability {0}")
+  @CsvSource({"90", "80"})
+  void from_the_second_token_on_a_graph_says_what_the_kernels_did(int capability) {
+    LlamaConfig config = Toy.config(4, 2, 16, 64, false);
+    StandIn.capability(capability);
+    try (FloatPointer parameters = Toy.parameters(config, 4);
+        CpuEngine oracle = new CpuEngine(config, 1);
+        CudaEngine engine = engine(config, Precision.FP32, false);
+        LlamaEngine.Decoder wanted = oracle.decoder(parameters, 90);
+        LlamaEngine.Decoder best = engine.decoder(parameters, 90);
+        LlamaEngine.Decoder logits = engine.decoder(parameters, 90)) {
+      int graphs = StandIn.graphs();
+      int id = wanted.best(3, 7);
+      assertThat(best.best(3, 7)).isEqualTo(id);
+      logits.append(3, 7);
+      for (int i = 0; i < 80; i++) {
+        // A key beyond the 64th is another block's: its shares are added up.
+        float[] expected = wanted.append(id);
+        assertClose(logits.append(id), expected, 2e-5);
+        id = best.best(id);
+        assertThat(expected[id]).isEqualTo(highest(expected));
+        assertThat(StandIn.graphs()).isEqualTo(graphs + 2 * i);
+      }
+    } finally {
+      StandIn.capability(90);
+    }
+  }
+
+  private static float highest(float[] logits) {
+    float highest = logits[0];
+    for (float logit : logits) {
+      highest = Math.max(highest, logit);
+    }
+    return highest;
+  }
+
   private static void assertClose(float[] got, float[] wanted, double tolerance) {
     double largest = 0;
     for (float logit : wanted) {

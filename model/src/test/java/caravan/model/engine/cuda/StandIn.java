@@ -29,4 +29,7 @@ final class StandIn {
   static native long liveObjects();
 
   static native int launches();
+
+  /** Launches of whole graphs. */
+  static native int graphs();
 }
