@@ -2,7 +2,6 @@ package caravan.jobs;
 
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.Checkpoints;
-import caravan.model.checkpoint.FiniteWeights;
 import caravan.pipeline.tokenize.SentencePieceTokenizer;
 import caravan.pipeline.tokenize.Tokenizer;
 import java.util.HashMap;
@@ -46,12 +45,6 @@ final class ImportJob extends Job<ImportJob.Config> {
 
   private static Checkpoint read(Config config, Configuration hadoop) {
     Checkpoint model = ModelFiles.open(config.input(), hadoop, config.lora().base());
-    try {
-      FiniteWeights.require(config.input(), model);
-    } catch (RuntimeException e) {
-      model.close();
-      throw e;
-    }
     return config.tokenizer().map(file -> withTokenizer(model, file, config, hadoop)).orElse(model);
   }
 

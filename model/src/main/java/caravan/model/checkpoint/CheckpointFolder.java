@@ -324,8 +324,39 @@ final class CheckpointFolder {
   }
 
   /** A foreign directory's model, its weights from one file of several possible ones. */
-  Checkpoint read(String weights) {
-    return read(Part.MODEL, config -> HuggingFaceWeights.read(directory, List.of(weights), config));
+  CheckpointHead read(String file, Function<LlamaConfig, WeightSink> weights) {
+    CheckpointHead head = head();
+    HuggingFaceWeights.read(directory, List.of(file), head.config(), weights);
+    return head;
+  }
+
+  /**
+   * The model, without keeping its weights; adapters are merged into their base, which is read into
+   * memory for that.
+   *
+   * @param base of adapters, where it lies elsewhere than they say
+   * @param weights makes what receives them
+   */
+  CheckpointHead read(Optional<String> base, Function<LlamaConfig, WeightSink> weights) {
+    if (!isAdapter()) {
+      CheckpointHead head = head();
+      HuggingFaceWeights.read(directory, head.config(), weights);
+      return head;
+    }
+    try (Checkpoint merged = read(Part.MODEL, base)) {
+      HuggingFaceWeights.copy(merged, weights.apply(merged.config()));
+      return merged.head();
+    }
+  }
+
+  private CheckpointHead head() {
+    String where = directory.path(CONFIG);
+    byte[] file = directory.bytes(CONFIG);
+    return new CheckpointHead(
+        HuggingFaceConfig.config(file, where),
+        HuggingFaceConfig.specialTokens(file, where),
+        isOurs() ? state() : Map.of(),
+        tokenizerFiles());
   }
 
   /** Reads without comparing checksums. */
@@ -341,7 +372,7 @@ final class CheckpointFolder {
    */
   Checkpoint read(Part part, Optional<String> base) {
     if (!isAdapter()) {
-      return read(part, config -> HuggingFaceWeights.read(directory, config));
+      return readWhole(part);
     }
     AdapterFolder adapter = new AdapterFolder(directory, base);
     if (part == Part.MODEL) {
@@ -376,16 +407,11 @@ final class CheckpointFolder {
     return new AdapterFolder(directory, base).read(isOurs() ? state() : Map.of(), tokenizerFiles());
   }
 
-  private Checkpoint read(Part part, Function<LlamaConfig, FloatPointer> weights) {
-    String where = directory.path(CONFIG);
-    byte[] file = directory.bytes(CONFIG);
-    LlamaConfig config = HuggingFaceConfig.config(file, where);
-    SpecialTokens special = HuggingFaceConfig.specialTokens(file, where);
-    Map<String, Object> state = isOurs() ? state() : Map.of();
-    Map<String, byte[]> tokenizerFiles = tokenizerFiles();
+  private Checkpoint readWhole(Part part) {
+    CheckpointHead head = head();
     var owned = new ArrayList<FloatPointer>();
     try {
-      owned.add(weights.apply(config));
+      owned.add(HuggingFaceWeights.read(directory, head.config()));
       Optional<OptimizerState> moments = Optional.empty();
       Optional<FloatPointer> outer = Optional.empty();
       if (part == Part.TRAINING && directory.exists(OPTIMIZER)) {
@@ -393,10 +419,17 @@ final class CheckpointFolder {
         owned.addAll(moments.get().vectors());
       }
       if (part == Part.TRAINING && directory.exists(OUTER)) {
-        owned.add(vector(OUTER, OUTER_MOMENTUM, new ParameterLayout(config).length()));
+        owned.add(vector(OUTER, OUTER_MOMENTUM, new ParameterLayout(head.config()).length()));
         outer = Optional.of(owned.get(owned.size() - 1));
       }
-      return new Checkpoint(config, special, owned.get(0), moments, outer, state, tokenizerFiles);
+      return new Checkpoint(
+          head.config(),
+          head.specialTokens(),
+          owned.get(0),
+          moments,
+          outer,
+          head.state(),
+          head.tokenizerFiles());
     } catch (RuntimeException e) {
       owned.forEach(FloatPointer::close);
       throw e;
@@ -420,10 +453,15 @@ final class CheckpointFolder {
   private FloatPointer vector(String file, String name, long length) {
     try (SafeTensors tensors = SafeTensors.open(directory, file)) {
       String next = "restore the file, or resume from another checkpoint";
-      SafeTensors.Entry entry = tensors.vector(name, length, next);
+      tensors.vector(name, length, next);
       FloatPointer vector = new FloatPointer(length);
-      tensors.read(entry, vector, 0);
-      return vector;
+      try {
+        tensors.read(name, WeightSink.into(vector), 0);
+        return vector;
+      } catch (RuntimeException e) {
+        vector.close();
+        throw e;
+      }
     }
   }
 

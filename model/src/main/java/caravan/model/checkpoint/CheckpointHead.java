@@ -13,4 +13,11 @@ public record CheckpointHead(
     LlamaConfig config,
     SpecialTokens specialTokens,
     Map<String, Object> state,
-    Map<String, byte[]> tokenizerFiles) {}
+    Map<String, byte[]> tokenizerFiles) {
+
+  /** Of a model without training state. */
+  static CheckpointHead ofModel(
+      LlamaConfig config, SpecialTokens specialTokens, Map<String, byte[]> tokenizerFiles) {
+    return new CheckpointHead(config, specialTokens, Map.of(), tokenizerFiles);
+  }
+}

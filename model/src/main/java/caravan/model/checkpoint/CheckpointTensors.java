@@ -67,7 +67,7 @@ public final class CheckpointTensors {
   public static void readModel(
       String directory, Configuration hadoop, LlamaConfig config, FloatPointer parameters) {
     HuggingFaceWeights.read(
-        Directory.of(directory, hadoop), new ParameterLayout(config), parameters);
+        Directory.of(directory, hadoop), config, shape -> WeightSink.into(parameters));
   }
 
   /**

@@ -8,6 +8,7 @@ import caravan.model.LoraConfig;
 import caravan.model.checkpoint.CheckpointFolder.Part;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 
 /** Opens whatever a user may point at as a checkpoint. */
@@ -32,6 +33,20 @@ public final class Checkpoints {
    */
   public static Checkpoint open(String path, Configuration hadoop, Optional<String> base) {
     return chosen(path, hadoop).read(Part.MODEL, base);
+  }
+
+  /**
+   * As {@link #open(String, Configuration, Optional)}, without keeping its weights.
+   *
+   * @param weights makes what receives them
+   * @throws IllegalArgumentException also when a weight is NaN or infinite, as all that open do
+   */
+  public static CheckpointHead read(
+      String path,
+      Configuration hadoop,
+      Optional<String> base,
+      Function<LlamaConfig, WeightSink> weights) {
+    return chosen(path, hadoop).read(base, weights);
   }
 
   /**

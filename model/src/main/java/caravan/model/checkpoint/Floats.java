@@ -13,10 +13,10 @@ final class Floats {
 
   private Floats() {}
 
-  /** Copies {@code from[0, count)} to {@code to[offset, offset + count)}. */
-  static void put(FloatPointer to, long offset, float[] from, int count) {
+  /** Copies {@code from[first, first + count)} to {@code to[offset, offset + count)}. */
+  static void put(FloatPointer to, long offset, float[] from, int first, int count) {
     FloatPointer target = to.getPointer(offset);
-    target.put(from, 0, count);
+    target.put(from, first, count);
   }
 
   /** Copies {@code from[offset, offset + count)} to {@code to[0, count)}. */
@@ -31,7 +31,7 @@ final class Floats {
     for (long done = 0; done < count; done += chunk.length) {
       int n = (int) Math.min(chunk.length, count - done);
       get(from, fromOffset + done, chunk, n);
-      put(to, toOffset + done, chunk, n);
+      put(to, toOffset + done, chunk, 0, n);
     }
   }
 

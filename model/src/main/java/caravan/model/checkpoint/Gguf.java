@@ -8,9 +8,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.TreeSet;
+import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
-import org.bytedeco.javacpp.FloatPointer;
 
 /**
  * Llama models as GGUF files (llama.cpp): quantized tensors become floats. Queries and keys lie in
@@ -31,6 +31,9 @@ public final class Gguf {
    */
   public record Model(Checkpoint checkpoint, Map<String, Object> metadata) {}
 
+  /** The same without the weights. */
+  public record Head(CheckpointHead head, Map<String, Object> metadata) {}
+
   /**
    * Reads a model.
    *
@@ -38,17 +41,25 @@ public final class Gguf {
    * @throws IllegalArgumentException when it is not a whole GGUF file of a Llama
    */
   public static Model read(String path, Configuration hadoop) {
+    try (WholeVector whole = new WholeVector()) {
+      Head head = read(path, hadoop, whole);
+      return new Model(whole.model(head.head()), head.metadata());
+    }
+  }
+
+  /**
+   * Reads a model without keeping its weights.
+   *
+   * @param weights makes what receives them
+   */
+  public static Head read(
+      String path, Configuration hadoop, Function<LlamaConfig, WeightSink> weights) {
     try (GgufFile file = GgufFile.open(Directory.holding(path, hadoop), new Path(path).getName())) {
       LlamaConfig config = config(file);
-      FloatPointer parameters = new AlignedFloats(new ParameterLayout(config).length());
-      try {
-        read(file, config, parameters);
-        Checkpoint model = Checkpoint.ofModel(config, specialTokens(file), parameters, Map.of());
-        return new Model(model, Map.copyOf(file.metadata()));
-      } catch (RuntimeException e) {
-        parameters.close();
-        throw e;
-      }
+      read(file, config, weights);
+      return new Head(
+          CheckpointHead.ofModel(config, specialTokens(file), Map.of()),
+          Map.copyOf(file.metadata()));
     }
   }
 
@@ -114,7 +125,9 @@ public final class Gguf {
           "tensor " + ROPE_FACTORS + " has shape " + tensor.shape() + ", wanted " + headDim / 2);
     }
     file.read(
-        tensor, (from, floats, count) -> System.arraycopy(floats, 0, factors, (int) from, count));
+        tensor,
+        (from, floats, first, count) ->
+            System.arraycopy(floats, first, factors, (int) from, count));
     double theta = number(file, "rope.freq_base", 10000);
     RopeScaling scaling = RopeScaling.llama3(factor(factors, theta), 1, 4, LLAMA3_CONTEXT);
     float[] expected = scaling.factors(theta, headDim);
@@ -144,11 +157,26 @@ public final class Gguf {
     return kept == 1 ? 1 : Math.max(1, Math.rint(factor * 1000) / 1000);
   }
 
-  private static void read(GgufFile file, LlamaConfig config, FloatPointer parameters) {
-    ParameterLayout layout = new ParameterLayout(config);
+  private static void read(
+      GgufFile file, LlamaConfig config, Function<LlamaConfig, WeightSink> weights) {
+    List<HuggingFaceWeights.Slice> slices = HuggingFaceWeights.slices(new ParameterLayout(config));
+    requireAll(file, slices);
+    WeightSink sink = weights.apply(config);
+    HuggingFaceWeights.readEach(
+        slices,
+        slice -> {
+          RotaryRows rows = RotaryRows.of(slice, config);
+          file.read(
+              file.tensors().get(name(slice.name())),
+              (from, floats, first, count) ->
+                  rows.put(floats, first, from, count, sink, slice.offset()));
+        });
+  }
+
+  private static void requireAll(GgufFile file, List<HuggingFaceWeights.Slice> slices) {
     var unexpected = new TreeSet<>(file.tensors().keySet());
     unexpected.remove(ROPE_FACTORS);
-    for (HuggingFaceWeights.Slice slice : HuggingFaceWeights.slices(layout)) {
+    for (HuggingFaceWeights.Slice slice : slices) {
       String name = name(slice.name());
       GgufFile.Tensor tensor = file.tensors().get(name);
       if (tensor == null || !tensor.shape().equals(slice.shape())) {
@@ -162,10 +190,6 @@ public final class Gguf {
                 + " by the file's metadata");
       }
       unexpected.remove(name);
-      RotaryRows rows = RotaryRows.of(slice, config);
-      file.read(
-          tensor,
-          (from, floats, count) -> rows.put(floats, from, count, parameters, slice.offset()));
     }
     if (!unexpected.isEmpty()) {
       throw new IllegalArgumentException(

@@ -150,16 +150,18 @@ final class GgufFile implements AutoCloseable {
         new Tensor(tensor.name(), tensor.type(), tensor.shape(), data + tensor.begin()));
   }
 
-  /** Takes floats in the tensor's order. */
-  interface Sink {
-    void take(long firstElement, float[] floats, int count);
-  }
-
-  /** Dequantizes a whole tensor, in stretches that hold whole rows where rows are short enough. */
-  void read(Tensor tensor, Sink sink) {
+  /**
+   * Dequantizes a whole tensor, in stretches of whole rows.
+   *
+   * @param target receives its elements, at 0 and on
+   * @throws IllegalArgumentException when one is NaN or infinite
+   */
+  void read(Tensor tensor, WeightSink target) {
     long row = tensor.shape().get(tensor.shape().size() - 1);
     long stretch = Math.max(1, CHUNK_ELEMENTS / row) * row;
     GgufType type = tensor.type();
+    WeightSink guarded =
+        FiniteWeights.guard(path + ": tensor " + tensor.name(), tensor.shape(), 0, target);
     float[] floats = new float[(int) stretch];
     byte[] bytes = new byte[(int) type.bytes(stretch)];
     ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
@@ -174,7 +176,7 @@ final class GgufFile implements AutoCloseable {
       for (int at = 0, from = 0; at < count; at += type.blockElements, from += type.blockBytes) {
         type.read(buffer, from, floats, at);
       }
-      sink.take(done, floats, count);
+      guarded.put(done, floats, 0, count);
     }
   }
 

@@ -12,6 +12,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
@@ -102,11 +105,7 @@ public final class HuggingFaceWeights {
    * here are, is mapped: what is written to the result then stays in memory.
    */
   static FloatPointer read(Directory directory, LlamaConfig config) {
-    return read(directory, fileNames(directory), config);
-  }
-
-  /** Reads the files named. */
-  static FloatPointer read(Directory directory, List<String> names, LlamaConfig config) {
+    List<String> names = fileNames(directory);
     ParameterLayout layout = new ParameterLayout(config);
     Optional<FloatPointer> mapped = mapped(directory, names, layout);
     if (mapped.isPresent()) {
@@ -114,12 +113,22 @@ public final class HuggingFaceWeights {
     }
     FloatPointer parameters = new AlignedFloats(layout.length());
     try {
-      read(directory, names, layout, parameters);
+      read(directory, names, config, shape -> WeightSink.into(parameters));
       return parameters;
     } catch (RuntimeException e) {
       parameters.close();
       throw e;
     }
+  }
+
+  /**
+   * Reads the same files without keeping anything of them in memory.
+   *
+   * @param weights makes what receives them, when all tensors are known to be there
+   */
+  static void read(
+      Directory directory, LlamaConfig config, Function<LlamaConfig, WeightSink> weights) {
+    read(directory, fileNames(directory), config, weights);
   }
 
   private static Optional<FloatPointer> mapped(
@@ -142,19 +151,27 @@ public final class HuggingFaceWeights {
         }
       }
       boolean twin = layout.config().tiedEmbeddings() && entries.containsKey(HEAD);
-      return twin || begin % Float.BYTES != 0
-          ? Optional.empty()
-          : Optional.of(MappedFloats.of(directory.localPath(names.get(0)), begin, layout.length()));
+      if (twin || begin % Float.BYTES != 0) {
+        return Optional.empty();
+      }
+      FloatPointer mapped =
+          MappedFloats.of(directory.localPath(names.get(0)), begin, layout.length());
+      try {
+        FiniteWeights.require(file.path(), slices(layout), mapped, layout.length());
+        return Optional.of(mapped);
+      } catch (RuntimeException e) {
+        mapped.close();
+        throw e;
+      }
     }
   }
 
-  /** Reads into memory that is there. */
-  static void read(Directory directory, ParameterLayout layout, FloatPointer parameters) {
-    read(directory, fileNames(directory), layout, parameters);
-  }
-
-  private static void read(
-      Directory directory, List<String> names, ParameterLayout layout, FloatPointer parameters) {
+  /** Reads the files named. */
+  static void read(
+      Directory directory,
+      List<String> names,
+      LlamaConfig config,
+      Function<LlamaConfig, WeightSink> weights) {
     List<TensorFile> files = new ArrayList<>();
     try {
       for (String name : names) {
@@ -163,20 +180,52 @@ public final class HuggingFaceWeights {
                 ? SafeTensors.open(directory, name)
                 : TorchFile.openStateDict(directory, name));
       }
-      read(files, layout, parameters);
+      read(files, config, weights);
     } finally {
       files.forEach(TensorFile::close);
     }
   }
 
   private static void read(
-      List<TensorFile> files, ParameterLayout layout, FloatPointer parameters) {
+      List<TensorFile> files, LlamaConfig config, Function<LlamaConfig, WeightSink> weights) {
+    ParameterLayout layout = new ParameterLayout(config);
     Map<String, TensorFile> owners = check(files, layout);
-    for (Slice slice : slices(layout)) {
-      owners.get(slice.name()).read(slice.name(), parameters, slice.offset());
-    }
     if (layout.config().tiedEmbeddings() && owners.containsKey(HEAD)) {
-      requireTwin(owners.get(HEAD), layout.embedding(), parameters);
+      requireTwin(owners.get(EMBEDDING), owners.get(HEAD));
+    }
+    WeightSink sink = weights.apply(config);
+    readEach(
+        slices(layout), slice -> owners.get(slice.name()).read(slice.name(), sink, slice.offset()));
+  }
+
+  /** Puts the parameters of a model that lies in memory. */
+  static void copy(Checkpoint model, WeightSink weights) {
+    readEach(
+        slices(new ParameterLayout(model.config())),
+        slice ->
+            WeightSink.copy(
+                slice.shape(),
+                model.parameters().getPointer(slice.offset()),
+                weights,
+                slice.offset()));
+  }
+
+  /** Reads tensors on all cores. What is wrong with the first of them is thrown. */
+  static void readEach(List<Slice> slices, Consumer<Slice> reading) {
+    List<RuntimeException> wrong =
+        slices.parallelStream()
+            .flatMap(
+                slice -> {
+                  try {
+                    reading.accept(slice);
+                    return Stream.empty();
+                  } catch (RuntimeException e) {
+                    return Stream.of(e);
+                  }
+                })
+            .toList();
+    if (!wrong.isEmpty()) {
+      throw wrong.get(0);
     }
   }
 
@@ -218,14 +267,16 @@ public final class HuggingFaceWeights {
   }
 
   /** A tied model's file may repeat the embedding as its head, but not contradict it. */
-  private static void requireTwin(
-      TensorFile file, ParameterLayout.Tensor embedding, FloatPointer parameters) {
-    List<Long> wanted = List.of((long) embedding.rows(), (long) embedding.cols());
-    boolean equal = file.shapes().get(HEAD).equals(wanted);
+  private static void requireTwin(TensorFile embeddingFile, TensorFile file) {
+    List<Long> shape = embeddingFile.shapes().get(EMBEDDING);
+    boolean equal = file.shapes().get(HEAD).equals(shape);
     if (equal) {
-      try (FloatPointer head = new FloatPointer(embedding.length())) {
-        file.read(HEAD, head, 0);
-        equal = Floats.equal(head, 0, parameters, embedding.offset(), embedding.length());
+      long length = shape.get(0) * shape.get(1);
+      try (FloatPointer embedding = new FloatPointer(length);
+          FloatPointer head = new FloatPointer(length)) {
+        embeddingFile.read(EMBEDDING, WeightSink.into(embedding), 0);
+        file.read(HEAD, WeightSink.into(head), 0);
+        equal = Floats.equal(head, 0, embedding, 0, length);
       }
     }
     if (!equal) {

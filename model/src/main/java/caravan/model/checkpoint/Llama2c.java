@@ -8,10 +8,10 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Map;
+import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.Path;
-import org.bytedeco.javacpp.FloatPointer;
 
 /**
  * llama2.c's model files, little endian. Seven int32 tell the shape: dim, hidden_dim, n_layers,
@@ -73,19 +73,25 @@ public final class Llama2c {
    *     header
    */
   public static Checkpoint read(String path, Configuration hadoop) {
+    try (WholeVector whole = new WholeVector()) {
+      return whole.model(read(path, hadoop, whole));
+    }
+  }
+
+  /**
+   * Reads a model without keeping its weights.
+   *
+   * @param weights makes what receives them
+   */
+  public static CheckpointHead read(
+      String path, Configuration hadoop, Function<LlamaConfig, WeightSink> weights) {
     Directory directory = Directory.holding(path, hadoop);
     String file = new Path(path).getName();
     long size = directory.size(file);
     try (FSDataInputStream in = directory.open(file)) {
       Header header = header(path, in, size);
-      FloatPointer parameters = new AlignedFloats(new ParameterLayout(header.config).length());
-      try {
-        new Llama2cTensors(header).read(in, parameters);
-      } catch (IOException | RuntimeException e) {
-        parameters.close();
-        throw e;
-      }
-      return Checkpoint.ofModel(header.config, SPECIAL_TOKENS, parameters, Map.of());
+      new Llama2cTensors(header).read(path, in, weights.apply(header.config));
+      return CheckpointHead.ofModel(header.config, SPECIAL_TOKENS, Map.of());
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + path + ": " + e.getMessage(), e);
     }

@@ -8,7 +8,9 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.bytedeco.javacpp.FloatPointer;
@@ -41,6 +43,12 @@ final class Llama2cTensors {
 
     RotaryRows order() {
       return new RotaryRows(tensor.cols(), headDim);
+    }
+
+    List<Long> shape() {
+      return tensor.isNorm()
+          ? List.of((long) tensor.cols())
+          : List.of((long) rows, (long) tensor.cols());
     }
   }
 
@@ -110,30 +118,43 @@ final class Llama2cTensors {
     return header.version() == 2 && !piece.tensor.isNorm();
   }
 
-  void read(FSDataInputStream in, FloatPointer parameters) throws IOException {
+  void read(String path, FSDataInputStream in, WeightSink parameters) throws IOException {
+    Map<Long, String> names = new HashMap<>();
+    HuggingFaceWeights.slices(layout).forEach(s -> names.put(s.offset(), s.name()));
     for (Piece piece : pieces()) {
       if (piece == Piece.TABLES) {
         in.seek(in.getPos() + (long) Float.BYTES * config.contextLength() * config.headDim());
-      } else if (isQuantized(piece)) {
-        readQuantized(in, parameters, piece);
       } else {
-        readFloats(in, parameters, piece);
+        // Rows are checked in the file's order, to tell where in it a wrong one is.
+        String where = path + ": tensor " + names.get(piece.offset());
+        WeightSink rows =
+            FiniteWeights.guard(
+                where,
+                piece.shape(),
+                0,
+                (from, floats, first, count) ->
+                    piece.order().put(floats, first, from, count, parameters, piece.offset()));
+        if (isQuantized(piece)) {
+          readQuantized(in, rows, piece);
+        } else {
+          readFloats(in, rows, piece);
+        }
       }
     }
   }
 
-  private static void readFloats(FSDataInputStream in, FloatPointer parameters, Piece piece)
+  private static void readFloats(FSDataInputStream in, WeightSink rows, Piece piece)
       throws IOException {
     int cols = piece.tensor.cols();
     int chunk = Math.max(1, CHUNK_FLOATS / cols) * cols;
     for (int from = 0; from < piece.length(); from += chunk) {
       int count = Math.min(chunk, piece.length() - from);
-      piece.order().put(floats(in, count), from, count, parameters, piece.offset());
+      rows.put(from, floats(in, count), 0, count);
     }
   }
 
   /** All elements as int8, then a scale for each group of them. */
-  private void readQuantized(FSDataInputStream in, FloatPointer parameters, Piece piece)
+  private void readQuantized(FSDataInputStream in, WeightSink rows, Piece piece)
       throws IOException {
     byte[] elements = new byte[piece.length()];
     in.readFully(elements);
@@ -143,7 +164,7 @@ final class Llama2cTensors {
       for (int i = 0; i < row.length; i++) {
         row[i] = elements[from + i] * scales[(from + i) / header.group()];
       }
-      piece.order().put(row, from, row.length, parameters, piece.offset());
+      rows.put(from, row, 0, row.length);
     }
   }
 

@@ -6,7 +6,7 @@ import caravan.model.RopeScaling;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
-import org.bytedeco.javacpp.FloatPointer;
+import java.util.function.Function;
 
 /**
  * A state dict with the names of Meta's Llama ({@code layers.0.attention.wq.weight}), which
@@ -15,7 +15,6 @@ import org.bytedeco.javacpp.FloatPointer;
 final class MetaTensors {
   static final String EMBEDDING = "tok_embeddings.weight";
   private static final String HEAD = "output.weight";
-  private static final int CHUNK_FLOATS = 1 << 18;
   private static final Map<String, String> PARTS =
       Map.of(
           "input_layernorm", "attention_norm",
@@ -82,27 +81,22 @@ final class MetaTensors {
   }
 
   /**
-   * @return the parameters in our order; the caller closes them
+   * @param weights makes what receives the parameters, in our order
    */
-  FloatPointer read(LlamaConfig config) {
-    ParameterLayout layout = new ParameterLayout(config);
-    List<HuggingFaceWeights.Slice> slices = HuggingFaceWeights.slices(layout);
+  void read(LlamaConfig config, Function<LlamaConfig, WeightSink> weights) {
+    List<HuggingFaceWeights.Slice> slices = HuggingFaceWeights.slices(new ParameterLayout(config));
     requireAll(slices, config);
-    FloatPointer parameters = new AlignedFloats(layout.length());
-    try {
-      for (HuggingFaceWeights.Slice slice : slices) {
-        RotaryRows rows = RotaryRows.of(slice, config);
-        if (rows.headDim() == 0) {
-          file.read(name(slice.name()), parameters, slice.offset());
-        } else {
-          readTurned(slice, rows, parameters);
-        }
-      }
-      return parameters;
-    } catch (RuntimeException e) {
-      parameters.close();
-      throw e;
-    }
+    WeightSink sink = weights.apply(config);
+    HuggingFaceWeights.readEach(
+        slices,
+        slice -> {
+          RotaryRows rows = RotaryRows.of(slice, config);
+          file.read(
+              name(slice.name()),
+              (from, floats, first, count) ->
+                  rows.put(floats, first, from, count, sink, slice.offset()),
+              0);
+        });
   }
 
   /** Before anything of the model's size is asked of the memory. */
@@ -136,19 +130,6 @@ final class MetaTensors {
                   unexpected.first(),
                   file.shapes().get(unexpected.first()),
                   config.layerCount()));
-    }
-  }
-
-  private void readTurned(
-      HuggingFaceWeights.Slice slice, RotaryRows rows, FloatPointer parameters) {
-    try (FloatPointer matrix = new FloatPointer(slice.length())) {
-      file.read(name(slice.name()), matrix, 0);
-      float[] chunk = new float[Math.max(1, CHUNK_FLOATS / rows.cols()) * rows.cols()];
-      for (long from = 0; from < slice.length(); from += chunk.length) {
-        int count = (int) Math.min(chunk.length, slice.length() - from);
-        Floats.get(matrix, from, chunk, count);
-        rows.put(chunk, from, count, parameters, slice.offset());
-      }
     }
   }
 

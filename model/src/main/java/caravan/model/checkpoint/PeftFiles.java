@@ -231,9 +231,9 @@ final class PeftFiles {
     try (SafeTensors file = SafeTensors.open(directory, WEIGHTS)) {
       var unexpected = new TreeSet<>(file.entries().keySet());
       for (Slice slice : slices(layout)) {
-        SafeTensors.Entry entry = entry(file, slice);
+        requireShape(file, slice);
         unexpected.remove(slice.name());
-        file.read(entry, trained, slice.offset());
+        file.read(slice.name(), WeightSink.into(trained), slice.offset());
         if (slice.name().equals(EMBEDDING)
             && repeatsHead(layout)
             && file.entries().containsKey(HEAD)) {
@@ -258,7 +258,7 @@ final class PeftFiles {
     }
   }
 
-  private static SafeTensors.Entry entry(SafeTensors file, Slice slice) {
+  private static void requireShape(SafeTensors file, Slice slice) {
     SafeTensors.Entry entry = file.entries().get(slice.name());
     if (entry == null || !entry.shape().equals(slice.shape())) {
       throw new IllegalArgumentException(
@@ -269,7 +269,6 @@ final class PeftFiles {
                   entry == null ? "is missing" : "has shape " + entry.shape(),
                   slice.shape()));
     }
-    return entry;
   }
 
   private static void requireTwin(SafeTensors file, Slice embedding, FloatPointer trained) {

@@ -31,17 +31,17 @@ record RotaryRows(int cols, int headDim) {
   /**
    * Puts whole rows of Meta's order to their places.
    *
-   * @param from first element of {@code floats} in their matrix
-   * @param offset of our matrix in {@code parameters}
+   * @param floats holds {@code count} elements from {@code floats[first]} on
+   * @param from first of them in their matrix
+   * @param offset of our matrix among the parameters
    */
-  void put(float[] floats, long from, int count, FloatPointer parameters, long offset) {
+  void put(float[] floats, int first, long from, int count, WeightSink parameters, long offset) {
     if (headDim == 0) {
-      Floats.put(parameters, offset + from, floats, count);
+      parameters.put(offset + from, floats, first, count);
       return;
     }
     for (int at = 0; at < count; at += cols) {
-      FloatPointer row = parameters.getPointer(offset + ours((from + at) / cols) * cols);
-      row.put(floats, at, cols);
+      parameters.put(offset + ours((from + at) / cols) * cols, floats, first + at, cols);
     }
   }
 

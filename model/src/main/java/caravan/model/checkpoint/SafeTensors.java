@@ -73,7 +73,6 @@ public final class SafeTensors implements TensorFile {
   }
 
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final int CHUNK_FLOATS = 1 << 18;
   private static final long MAX_HEADER_BYTES = 100_000_000;
   private static final int ALIGNMENT = 64;
 
@@ -241,21 +240,29 @@ public final class SafeTensors implements TensorFile {
   }
 
   @Override
-  public void read(String name, FloatPointer target, long offset) {
-    read(entries.get(name), target, offset);
+  public void read(String name, WeightSink target, long offset) {
+    Entry entry = entries.get(name);
+    String where = path + ": tensor " + name;
+    read(entry, FiniteWeights.guard(where, entry.shape(), offset, target), offset);
   }
 
   /**
    * Reads a whole tensor as floats.
    *
-   * @param target receives {@code entry.length()} floats from {@code target[offset]} on
+   * @param target receives {@code entry.length()} floats, whatever they are, from {@code
+   *     target[offset]} on
    */
   public void read(Entry entry, FloatPointer target, long offset) {
-    byte[] bytes = new byte[CHUNK_FLOATS * entry.type().bytes];
-    float[] floats = new float[CHUNK_FLOATS];
+    read(entry, WeightSink.into(target), offset);
+  }
+
+  private void read(Entry entry, WeightSink target, long offset) {
+    int stretch = (int) Math.min(WeightSink.stretch(entry.shape()), entry.length());
+    byte[] bytes = new byte[stretch * entry.type().bytes];
+    float[] floats = new float[stretch];
     ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-    for (long done = 0; done < entry.length(); done += CHUNK_FLOATS) {
-      int count = (int) Math.min(CHUNK_FLOATS, entry.length() - done);
+    for (long done = 0; done < entry.length(); done += stretch) {
+      int count = (int) Math.min(stretch, entry.length() - done);
       try {
         in.readFully(
             entry.begin() + done * entry.type().bytes, bytes, 0, count * entry.type().bytes);
@@ -264,7 +271,7 @@ public final class SafeTensors implements TensorFile {
             "cannot read tensor " + entry.name() + " of " + path + ": " + e.getMessage(), e);
       }
       entry.type().toFloats(buffer, floats, count);
-      Floats.put(target, offset + done, floats, count);
+      target.put(offset + done, floats, 0, count);
     }
   }
 

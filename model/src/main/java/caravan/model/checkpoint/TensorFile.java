@@ -2,7 +2,6 @@ package caravan.model.checkpoint;
 
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.javacpp.FloatPointer;
 
 /** Named tensors of a file, read as floats one at a time. */
 interface TensorFile extends AutoCloseable {
@@ -13,11 +12,12 @@ interface TensorFile extends AutoCloseable {
   Map<String, List<Long>> shapes();
 
   /**
-   * Reads a whole tensor, rows one after the other.
+   * Reads a whole tensor, rows one after the other. Several threads may read different ones.
    *
-   * @param target receives its elements from {@code target[offset]} on
+   * @param target receives its elements, at {@code offset} and on
+   * @throws IllegalArgumentException when one is NaN or infinite
    */
-  void read(String name, FloatPointer target, long offset);
+  void read(String name, WeightSink target, long offset);
 
   @Override
   void close();

@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.hadoop.fs.FSDataInputStream;
-import org.bytedeco.javacpp.FloatPointer;
 
 /**
  * A file of {@code torch.save}, open for reading: a zip archive of one pickle that describes the
@@ -227,10 +226,11 @@ final class TorchFile implements TensorFile {
   }
 
   @Override
-  public void read(String name, FloatPointer target, long offset) {
+  public void read(String name, WeightSink target, long offset) {
     TorchTensor tensor = readable(name);
+    String where = path + ": tensor " + name;
     new TorchRuns(in, files.get(root + "data/" + tensor.storage().key()).begin(), tensor)
-        .read(path + ": tensor " + name, target, offset);
+        .read(where, FiniteWeights.guard(where, tensor.shape(), offset, target), offset);
   }
 
   private TorchTensor readable(String name) {

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 
@@ -40,6 +41,18 @@ public final class TorchModel {
    * @throws IllegalArgumentException when the file is damaged, none of the three, or names code
    */
   public static Checkpoint read(String path, Configuration hadoop) {
+    try (WholeVector whole = new WholeVector()) {
+      return whole.model(read(path, hadoop, whole));
+    }
+  }
+
+  /**
+   * Reads a model without keeping its weights.
+   *
+   * @param weights makes what receives them
+   */
+  public static CheckpointHead read(
+      String path, Configuration hadoop, Function<LlamaConfig, WeightSink> weights) {
     Directory directory = Directory.holding(path, hadoop);
     String name = new Path(path).getName();
     try (TorchFile file = TorchFile.open(directory, name)) {
@@ -47,15 +60,16 @@ public final class TorchModel {
           && map.containsKey("model")
           && map.containsKey("model_args")) {
         file.useTensors(map.get("model"), COMPILED);
-        return llama2c(file, new Numbers(file.path() + ": model_args", map.get("model_args")));
+        return llama2c(
+            file, new Numbers(file.path() + ": model_args", map.get("model_args")), weights);
       }
       file.useTensors(file.value(), "");
       if (file.shapes().containsKey(MetaTensors.EMBEDDING)) {
-        return meta(file, directory, name);
+        return meta(file, directory, name, weights);
       }
     }
     if (directory.exists("config.json")) {
-      return new CheckpointFolder(directory).read(name);
+      return new CheckpointFolder(directory).read(name, weights);
     }
     throw new IllegalArgumentException(
         path
@@ -63,7 +77,8 @@ public final class TorchModel {
             + " Meta's params.json, or llama2.c's ckpt.pt with model_args");
   }
 
-  private static Checkpoint llama2c(TorchFile file, Numbers args) {
+  private static CheckpointHead llama2c(
+      TorchFile file, Numbers args, Function<LlamaConfig, WeightSink> weights) {
     MetaTensors tensors = new MetaTensors(file);
     LlamaConfig config =
         tensors.config(
@@ -72,10 +87,12 @@ public final class TorchModel {
             Llama2c.ROPE_THETA,
             Llama2c.NORM_EPS,
             RopeScaling.NONE);
-    return Checkpoint.ofModel(config, Llama2c.SPECIAL_TOKENS, tensors.read(config), Map.of());
+    tensors.read(config, weights);
+    return CheckpointHead.ofModel(config, Llama2c.SPECIAL_TOKENS, Map.of());
   }
 
-  private static Checkpoint meta(TorchFile file, Directory directory, String name) {
+  private static CheckpointHead meta(
+      TorchFile file, Directory directory, String name, Function<LlamaConfig, WeightSink> weights) {
     if (!directory.exists(PARAMS)) {
       throw new IllegalArgumentException(
           file.path() + ": Meta's tensor names, but no params.json beside it tells the shape");
@@ -102,7 +119,8 @@ public final class TorchModel {
     boolean sentencePiece = !third && directory.exists(vocabulary);
     Map<String, byte[]> files =
         sentencePiece ? Map.of(vocabulary, directory.bytes(vocabulary)) : Map.of();
-    return Checkpoint.ofModel(config, special, tensors.read(config), files);
+    tensors.read(config, weights);
+    return CheckpointHead.ofModel(config, special, files);
   }
 
   /** params.json does not tell it: the numbers of transformers' conversion script, by version. */

@@ -33,21 +33,36 @@ final class TorchRuns {
   }
 
   /**
-   * @param target receives the elements, last dimension fastest, from {@code target[offset]} on
+   * @param where names file and tensor, for messages
+   * @param target receives the elements, last dimension fastest, at {@code offset} and on
    */
-  void read(String where, FloatPointer target, long offset) {
+  void read(String where, WeightSink target, long offset) {
     try {
       if (tensor.isContiguous()) {
-        readRun(tensor.offset(), 1, tensor.length(), target, offset, 1);
+        readRows(target, offset);
       } else {
-        readStrided(target, offset);
+        try (FloatPointer rows = new FloatPointer(tensor.length())) {
+          readStrided(rows);
+          WeightSink.copy(tensor.shape(), rows, target, offset);
+        }
       }
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + where + ": " + e.getMessage(), e);
     }
   }
 
-  private void readStrided(FloatPointer target, long offset) throws IOException {
+  private void readRows(WeightSink target, long offset) throws IOException {
+    int stretch = (int) Math.min(WeightSink.stretch(tensor.shape()), tensor.length());
+    float[] floats = new float[stretch];
+    byte[] bytes = new byte[stretch * type.bytes];
+    for (long done = 0; done < tensor.length(); done += stretch) {
+      int count = (int) Math.min(stretch, tensor.length() - done);
+      read(tensor.offset() + done, 1, bytes, floats, count);
+      target.put(offset + done, floats, 0, count);
+    }
+  }
+
+  private void readStrided(FloatPointer target) throws IOException {
     List<Integer> order = tensor.storageOrder();
     List<Long> steps = tensor.rowMajor();
     int inner = order.get(order.size() - 1);
@@ -55,7 +70,7 @@ final class TorchRuns {
     int turning;
     do {
       long from = tensor.offset();
-      long to = offset;
+      long to = 0;
       for (int d : order) {
         from += index[d] * tensor.strides().get(d);
         to += index[d] * steps.get(d);
@@ -82,25 +97,23 @@ final class TorchRuns {
     int most = (int) Math.min(Math.max(1, fitting), count);
     float[] floats = new float[most];
     byte[] bytes = new byte[(int) ((most - 1) * stride + 1) * type.bytes];
-    ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     for (long done = 0; done < count; done += most) {
       int n = (int) Math.min(most, count - done);
-      int span = (int) ((n - 1) * stride + 1) * type.bytes;
-      in.readFully(begin + (from + done * stride) * type.bytes, bytes, 0, span);
+      read(from + done * stride, stride, bytes, floats, n);
       for (int i = 0; i < n; i++) {
-        floats[i] = element(buffer, (int) (i * stride) * type.bytes);
+        target.put(to + (done + i) * step, floats[i]);
       }
-      put(floats, n, target, to + done * step, step);
     }
   }
 
-  private static void put(float[] floats, int count, FloatPointer target, long to, long step) {
-    if (step == 1) {
-      Floats.put(target, to, floats, count);
-      return;
-    }
+  /** Reads {@code count} elements of the storage that lie {@code stride} apart. */
+  private void read(long from, long stride, byte[] bytes, float[] floats, int count)
+      throws IOException {
+    ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    int span = (int) ((count - 1) * stride + 1) * type.bytes;
+    in.readFully(begin + from * type.bytes, bytes, 0, span);
     for (int i = 0; i < count; i++) {
-      target.put(to + i * step, floats[i]);
+      floats[i] = element(buffer, (int) (i * stride) * type.bytes);
     }
   }
 

@@ -132,7 +132,7 @@ public record VocabularyGrowth(Rows rows, double covarianceScale, long seed) {
             case STATISTICS -> statistics.draw(covarianceScale, random);
             case RANDOM -> random(width, random);
           };
-      Floats.put(parameters, matrix.offset() + (long) (known + i) * width, row, width);
+      Floats.put(parameters, matrix.offset() + (long) (known + i) * width, row, 0, width);
     }
   }
 

@@ -44,7 +44,7 @@ class GgufTest {
     float[] all = new float[(int) file.tensors().get(tensor).length()];
     file.read(
         file.tensors().get(tensor),
-        (from, floats, count) -> System.arraycopy(floats, 0, all, (int) from, count));
+        (from, floats, first, count) -> System.arraycopy(floats, first, all, (int) from, count));
     return all;
   }
 

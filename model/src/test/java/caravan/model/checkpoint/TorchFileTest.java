@@ -40,7 +40,7 @@ class TorchFileTest {
     int length = (int) (long) file.shapes().get(name).stream().reduce(1L, (a, b) -> a * b);
     float[] values = new float[length];
     try (FloatPointer floats = new FloatPointer(Math.max(1, length))) {
-      file.read(name, floats, 0);
+      file.read(name, WeightSink.into(floats), 0);
       floats.get(values);
     }
     return values;
