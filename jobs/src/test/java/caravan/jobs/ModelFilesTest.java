@@ -8,6 +8,8 @@ import caravan.model.checkpoint.Checkpoint;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -18,6 +20,8 @@ import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Models as files of other programs, through the commands. */
 class ModelFilesTest {
@@ -112,6 +116,34 @@ class ModelFilesTest {
     assertThat(unknown.status()).isEqualTo(2);
     assertThat(unknown.err())
         .contains("export.weights: got \"q4_0\", wanted one of f32, f16, q8_0");
+  }
+
+  /** The fourth weight of the last row: the norm before the head. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "import input=%s output=%s",
+        "export checkpoint=%s output=%s",
+        "generate checkpoint=%s prompt=sky",
+        "generate checkpoint=%s prompt=sky generate.weights=q8_0",
+        "evaluate checkpoint=%s tasks=[loglikelihood] items=none output=%s",
+        "evaluate checkpoint=%s tasks=[loglikelihood] items=none output=%s evaluate.weights=bf16",
+        "sft checkpoint=%s input=none output=%s train.sequence-length=8",
+      })
+  void everyCommandRefusesWeightsThatAreNoNumbers(String command) throws IOException {
+    Path file = Path.of(checkpoint, "model.safetensors");
+    byte[] bytes = Files.readAllBytes(file);
+    int place = bytes.length - 4 * (32 - 3);
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putFloat(place, Float.NaN);
+    Files.write(file, bytes);
+    Said said = CommandLine.run(command.formatted(checkpoint, folder.resolve("out")).split(" "));
+    assertThat(said.status()).isEqualTo(2);
+    assertThat(said.err())
+        .contains(
+            file
+                + ": tensor model.norm.weight of shape [32] holds NaN at row 0, column 3, wanted"
+                + " finite numbers: its training diverged, or the file is damaged; take an earlier"
+                + " checkpoint or another copy");
   }
 
   @Test
