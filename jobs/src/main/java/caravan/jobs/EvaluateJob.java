@@ -3,6 +3,8 @@ package caravan.jobs;
 import caravan.jobs.EvaluateConfig.Task;
 import caravan.jobs.tasks.Evaluation;
 import caravan.jobs.tasks.Gate;
+import caravan.model.engine.Engines;
+import caravan.model.engine.WeightType;
 import caravan.pipeline.Inputs;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
@@ -52,6 +54,8 @@ final class EvaluateJob extends Job<EvaluateConfig> {
   }
 
   private Evaluation evaluation(EvaluateConfig config, Configuration hadoop, Path output) {
+    WeightType weights = config.evaluate().weights();
+    boolean packs = Engines.packs(config.evaluate().engine());
     try (LoadedModel model =
         LoadedModel.open(
             config.checkpoint(),
@@ -59,6 +63,7 @@ final class EvaluateJob extends Job<EvaluateConfig> {
             config.model(),
             config.evaluate().engine(),
             config.evaluate().threadCount(),
+            packs ? weights : WeightType.F32,
             hadoop)) {
       String modelHash = model.sha256();
       List<Manifest.Input> inputs = inputs(config, modelHash, hadoop);
@@ -68,7 +73,9 @@ final class EvaluateJob extends Job<EvaluateConfig> {
         System.err.println(output + ": valid, nothing to measure again");
         return readEvaluation(new Path(output, Evaluation.JSON_FILE), hadoop);
       }
-      model.round(config.evaluate().weights());
+      if (!packs) {
+        model.round(weights);
+      }
       Evaluation evaluation =
           new Evaluation(config.checkpoint(), modelHash, config.seed(), measured(config, model));
       write(evaluation, inputs, configHash, config, hadoop);
@@ -144,6 +151,7 @@ final class EvaluateJob extends Job<EvaluateConfig> {
     settings.put("max-tokens", config.evaluate().maxTokens());
     settings.put("max-items", config.evaluate().maxItems());
     settings.put("engine", config.evaluate().engine());
+    settings.put("weights", config.evaluate().weights());
     return Manifest.hashOf(settings);
   }
 

@@ -47,7 +47,7 @@ final class EvaluationTasks {
     this.hadoop = hadoop;
     this.loglikelihood =
         new Loglikelihood(
-            model.engine(), model.checkpoint().parameters(), config.evaluate().batchTokens());
+            model.engine(), model.parameters(), config.evaluate().batchTokens());
   }
 
   /**
@@ -56,7 +56,7 @@ final class EvaluationTasks {
   Map<String, Number> perplexity() {
     Perplexity perplexity =
         new Perplexity(
-            model.engine(), model.checkpoint().parameters(), config.evaluate().batchTokens());
+            model.engine(), model.parameters(), config.evaluate().batchTokens());
     long bytes = 0;
     try (TokenShards shards = openShards()) {
       long tokens = 0;

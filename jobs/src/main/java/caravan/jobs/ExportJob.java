@@ -66,7 +66,7 @@ final class ExportJob extends Job<ExportJob.Config> {
     return GgufVocabulary.keys(
         SentencePieceTokenizer.of(file, path).model(),
         model.config().vocabSize(),
-        LoadedModel.addsBos(path, model));
+        LoadedModel.addsBos(path, model.tokenizerFiles()));
   }
 
   static String described(Checkpoint model, String output) {

@@ -86,7 +86,7 @@ final class GenerateJob extends Job<GenerateConfig> {
         requests.add(new Generator.Request(each.prompt, sampler, each::stopsAfter));
       }
       List<Generator.Continuation> continuations =
-          new Generator(model.engine(), model.checkpoint().parameters())
+          new Generator(model.engine(), model.parameters())
               .generate(requests, config.maxTokens(), stopIds(model), config.generate().batch());
       return IntStream.range(0, said.size())
           .mapToObj(i -> said.get(i).generated(continuations.get(i).ids()))
@@ -184,9 +184,9 @@ final class GenerateJob extends Job<GenerateConfig> {
    * goes on with BOS.
    */
   private static Set<Integer> stopIds(LoadedModel model) {
-    Set<Integer> stopIds = new HashSet<>(model.checkpoint().specialTokens().eos());
+    Set<Integer> stopIds = new HashSet<>(model.specialTokens().eos());
     stopIds.add(model.tokenizer().eosId());
-    model.checkpoint().specialTokens().bos().ifPresent(stopIds::add);
+    model.specialTokens().bos().ifPresent(stopIds::add);
     return stopIds;
   }
 

@@ -3,7 +3,11 @@ package caravan.jobs;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.checkpoint.Checkpoint;
+import caravan.model.checkpoint.CheckpointHead;
+import caravan.model.checkpoint.SpecialTokens;
+import caravan.model.engine.CpuEngine;
 import caravan.model.engine.Engines;
+import caravan.model.engine.FrozenBase;
 import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.StoredWeights;
 import caravan.model.engine.WeightType;
@@ -19,29 +23,51 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.FloatPointer;
 
-/** A checkpoint ready to be asked: its parameters, its tokenizer and an engine for its shape. */
+/**
+ * A checkpoint ready to be asked: its parameters, its tokenizer and an engine for its shape. Weights
+ * that are wanted in another form than float32 are packed as they are read.
+ */
 final class LoadedModel implements AutoCloseable {
   private static final int HASHED_BYTES = 1 << 20;
   private static final String TOKENIZER_CONFIG = "tokenizer_config.json";
 
-  private final Checkpoint checkpoint;
+  private final CheckpointHead head;
+  private final Weights weights;
   private final Tokenizer tokenizer;
   private final LlamaEngine engine;
   private final LlamaEngine.Kept kept;
   private final boolean addsBos;
 
+  /** What the engine computes with: one of the two. */
+  private record Weights(Optional<Checkpoint> whole, Optional<FrozenBase> packed)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      whole.ifPresent(Checkpoint::close);
+      packed.ifPresent(FrozenBase::close);
+    }
+  }
+
   private LoadedModel(
-      Checkpoint checkpoint, Tokenizer tokenizer, boolean addsBos, LlamaEngine engine) {
-    this.checkpoint = checkpoint;
+      CheckpointHead head,
+      Weights weights,
+      Tokenizer tokenizer,
+      boolean addsBos,
+      LlamaEngine engine) {
+    this.head = head;
+    this.weights = weights;
     this.addsBos = addsBos;
     this.tokenizer = tokenizer;
     this.engine = engine;
-    this.kept = engine.keep(checkpoint.parameters());
+    this.kept = engine.keep(parameters());
   }
 
   /**
@@ -73,15 +99,69 @@ final class LoadedModel implements AutoCloseable {
       int threads,
       WeightType weights,
       Configuration hadoop) {
-    Checkpoint checkpoint = ModelFiles.open(path, hadoop);
+    if (weights == WeightType.F32 || !Engines.packs(engine)) {
+      Checkpoint whole = ModelFiles.open(path, hadoop);
+      return opened(
+          whole.head(),
+          new Weights(Optional.of(whole), Optional.empty()),
+          path,
+          tokenizer,
+          context,
+          shape -> Engines.open(engine, shape, threads, weights),
+          hadoop);
+    }
+    return packed(path, tokenizer, context, threads, weights, hadoop);
+  }
+
+  private static LoadedModel packed(
+      String path,
+      Optional<String> tokenizer,
+      ModelContext context,
+      int threads,
+      WeightType weights,
+      Configuration hadoop) {
+    FrozenBase[] packed = new FrozenBase[1];
+    CheckpointHead head;
     try {
-      Tokenizer text = tokenizer(path, checkpoint, tokenizer, hadoop);
-      LlamaConfig shape = context.of(checkpoint.config());
-      boolean addsBos = tokenizer.isPresent() || addsBos(path, checkpoint);
-      return new LoadedModel(
-          checkpoint, text, addsBos, Engines.open(engine, shape, threads, weights));
+      head =
+          ModelFiles.read(
+              path,
+              hadoop,
+              shape -> {
+                packed[0] = FrozenBase.packed(shape, weights);
+                return packed[0]::put;
+              });
     } catch (RuntimeException e) {
-      checkpoint.close();
+      if (packed[0] != null) {
+        packed[0].close();
+      }
+      throw e;
+    }
+    return opened(
+        head,
+        new Weights(Optional.empty(), Optional.of(packed[0])),
+        path,
+        tokenizer,
+        context,
+        shape -> new CpuEngine(shape, packed[0], threads),
+        hadoop);
+  }
+
+  private static LoadedModel opened(
+      CheckpointHead head,
+      Weights weights,
+      String path,
+      Optional<String> tokenizer,
+      ModelContext context,
+      Function<LlamaConfig, LlamaEngine> engine,
+      Configuration hadoop) {
+    try {
+      Tokenizer text = tokenizer(path, head, tokenizer, hadoop);
+      boolean addsBos = tokenizer.isPresent() || addsBos(path, head.tokenizerFiles());
+      return new LoadedModel(
+          head, weights, text, addsBos, engine.apply(context.of(head.config())));
+    } catch (RuntimeException e) {
+      weights.close();
       throw e;
     }
   }
@@ -93,7 +173,7 @@ final class LoadedModel implements AutoCloseable {
    * @throws IllegalArgumentException when there is none, or it has ids that the model has not
    */
   static Tokenizer tokenizer(
-      String path, Checkpoint checkpoint, Optional<String> given, Configuration hadoop) {
+      String path, CheckpointHead checkpoint, Optional<String> given, Configuration hadoop) {
     int embeddings = checkpoint.config().vocabSize();
     String location = given.orElse(path + "/" + Tokenizers.FILE);
     Tokenizer tokenizer =
@@ -132,8 +212,8 @@ final class LoadedModel implements AutoCloseable {
     return asked.orElse(addsBos);
   }
 
-  static boolean addsBos(String path, Checkpoint checkpoint) {
-    byte[] config = checkpoint.tokenizerFiles().get(TOKENIZER_CONFIG);
+  static boolean addsBos(String path, Map<String, byte[]> tokenizerFiles) {
+    byte[] config = tokenizerFiles.get(TOKENIZER_CONFIG);
     if (config == null) {
       return true;
     }
@@ -146,8 +226,22 @@ final class LoadedModel implements AutoCloseable {
     }
   }
 
+  /**
+   * @throws IllegalStateException when the weights are packed
+   */
   Checkpoint checkpoint() {
-    return checkpoint;
+    return weights
+        .whole()
+        .orElseThrow(() -> new IllegalStateException("model: packed, wanted its float32 weights"));
+  }
+
+  /** What the engine takes as parameters; none where the weights are packed. */
+  FloatPointer parameters() {
+    return weights.whole().map(Checkpoint::parameters).orElseGet(FloatPointer::new);
+  }
+
+  SpecialTokens specialTokens() {
+    return head.specialTokens();
   }
 
   /** Its shape, with the positions as they are to be read. */
@@ -165,15 +259,19 @@ final class LoadedModel implements AutoCloseable {
 
   /** Gives every matrix the values that it has as stored weights; see {@link StoredWeights}. */
   void round(WeightType type) {
-    StoredWeights.round(new ParameterLayout(config()), checkpoint.parameters(), type);
+    StoredWeights.round(new ParameterLayout(config()), parameters(), type);
   }
 
-  /** SHA-256 of shape and parameters: equal models have equal ones, wherever they lie. */
+  /** SHA-256 of shape and parameters as they lie in memory: of equal models it is equal. */
   String sha256() {
     MessageDigest digest = sha256Digest();
     digest.update(config().toString().getBytes(StandardCharsets.UTF_8));
+    if (weights.packed().isPresent()) {
+      weights.packed().get().digest(digest);
+      return HexFormat.of().formatHex(digest.digest());
+    }
     long bytes = new ParameterLayout(config()).length() * Float.BYTES;
-    BytePointer all = new BytePointer(checkpoint.parameters());
+    BytePointer all = new BytePointer(parameters());
     byte[] chunk = new byte[HASHED_BYTES];
     for (long at = 0; at < bytes; at += chunk.length) {
       int length = (int) Math.min(chunk.length, bytes - at);
@@ -195,6 +293,6 @@ final class LoadedModel implements AutoCloseable {
   public void close() {
     kept.close();
     engine.close();
-    checkpoint.close();
+    weights.close();
   }
 }

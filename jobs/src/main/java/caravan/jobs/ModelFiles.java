@@ -1,12 +1,16 @@
 package caravan.jobs;
 
+import caravan.model.LlamaConfig;
 import caravan.model.checkpoint.Checkpoint;
+import caravan.model.checkpoint.CheckpointHead;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.model.checkpoint.Gguf;
 import caravan.model.checkpoint.Llama2c;
 import caravan.model.checkpoint.TorchModel;
+import caravan.model.checkpoint.WeightSink;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
 
 /** Opens a model in any format that is read, with the tokenizer files it brings. */
@@ -30,8 +34,7 @@ final class ModelFiles {
    * @param base of adapters, where it lies elsewhere than they say
    */
   static Checkpoint open(String path, Configuration hadoop, Optional<String> base) {
-    if (TORCH.stream().anyMatch(path::endsWith)
-        || path.endsWith(LLAMA2C) && TorchModel.isAt(path, hadoop)) {
+    if (isTorch(path, hadoop)) {
       return TorchModel.read(path, hadoop);
     }
     if (path.endsWith(LLAMA2C)) {
@@ -52,5 +55,34 @@ final class ModelFiles {
       model.close();
       throw e;
     }
+  }
+
+  /**
+   * Reads what {@link #open} opens without keeping its weights.
+   *
+   * @param weights makes what receives them
+   */
+  static CheckpointHead read(
+      String path, Configuration hadoop, Function<LlamaConfig, WeightSink> weights) {
+    if (isTorch(path, hadoop)) {
+      return TorchModel.read(path, hadoop, weights);
+    }
+    if (path.endsWith(LLAMA2C)) {
+      return Llama2c.read(path, hadoop, weights);
+    }
+    if (!path.endsWith(GGUF)) {
+      return Checkpoints.read(path, hadoop, Optional.empty(), weights);
+    }
+    Gguf.Head file = Gguf.read(path, hadoop, weights);
+    return new CheckpointHead(
+        file.head().config(),
+        file.head().specialTokens(),
+        file.head().state(),
+        new GgufVocabulary(file.metadata(), path).files());
+  }
+
+  private static boolean isTorch(String path, Configuration hadoop) {
+    return TORCH.stream().anyMatch(path::endsWith)
+        || path.endsWith(LLAMA2C) && TorchModel.isAt(path, hadoop);
   }
 }

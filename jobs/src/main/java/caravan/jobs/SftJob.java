@@ -86,7 +86,7 @@ final class SftJob extends Job<SftConfig> {
     JavaSparkContext spark = JavaSparkContext.fromSparkContext(session.sparkContext());
     Configuration hadoop = spark.hadoopConfiguration();
     Tokenizer tokenizer =
-        LoadedModel.tokenizer(config.checkpoint(), base, config.tokenizer(), hadoop);
+        LoadedModel.tokenizer(config.checkpoint(), base.head(), config.tokenizer(), hadoop);
     int length = config.train().sequenceLength();
     ChatSequences.Result data =
         new ChatSequences(spark, tokenizer, config.sft(), length, config.seed())

@@ -79,7 +79,8 @@ public record Checkpoint(
         tokenizerFiles);
   }
 
-  CheckpointHead head() {
+  /** What it holds beside its tensors. */
+  public CheckpointHead head() {
     return new CheckpointHead(config, specialTokens, state, tokenizerFiles);
   }
 

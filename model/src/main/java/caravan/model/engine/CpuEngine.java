@@ -105,6 +105,19 @@ public final class CpuEngine implements LlamaEngine {
     this(config, Optional.empty(), threads, MAX_LOGITS, WeightType.F32, options);
   }
 
+  /**
+   * An engine of a model that is packed and stays as it is: it decodes and scores. Its parameters
+   * are none: {@code new FloatPointer()}.
+   *
+   * @param config the model's shape as it is to be read
+   * @param packed stays the caller's, and open as long as this
+   */
+  public CpuEngine(LlamaConfig config, FrozenBase packed, int threads) {
+    this(config, Optional.empty(), threads, MAX_LOGITS, packed.type(), CpuOptions.EXACT);
+    passes.freeze(packed);
+    kept = new ModelWeights(packed);
+  }
+
   private CpuEngine(
       LlamaConfig config,
       Optional<Beside> beside,
@@ -176,7 +189,7 @@ public final class CpuEngine implements LlamaEngine {
     if (decoding == null) {
       decoding = new CpuDecoding(layout, team);
     }
-    boolean ready = kept != null && kept.isOf(parameters);
+    boolean ready = passes.isFrozen() || kept != null && kept.isOf(parameters);
     ModelWeights read = ready ? kept : new ModelWeights(layout, parameters, stored, team);
     return new CpuDecoder(decoding, read, !ready, maxLength);
   }
@@ -193,7 +206,7 @@ public final class CpuEngine implements LlamaEngine {
   @Override
   public Kept keep(FloatPointer parameters) {
     requireOpen();
-    if (beside.isPresent()) {
+    if (beside.isPresent() || passes.isFrozen()) {
       return () -> {};
     }
     ModelWeights weights = new ModelWeights(layout, parameters, stored, team);

@@ -25,6 +25,7 @@ final class CpuPasses implements AutoCloseable {
   private final CpuOptions options;
   private final long maxLogits;
   private Weights weights;
+  private boolean frozen;
   private Weights gradients;
   private Activations training;
   private Activations scoring;
@@ -54,11 +55,24 @@ final class CpuPasses implements AutoCloseable {
     this.head = new OutputHead(layout);
   }
 
+  /** Scores with a packed model from now on, whatever parameters are given. */
+  void freeze(FrozenBase packed) {
+    frozen = true;
+    weights = Weights.of(packed);
+  }
+
+  boolean isFrozen() {
+    return frozen;
+  }
+
   /** What is frozen, and what stands beside it. */
   record Beside(AdapterLayout layout, FrozenBase base, Adapters adapters) {}
 
   TrainingPass.Loss lossAndGradient(
       FloatPointer parameters, FloatPointer gradient, TokenBatch batch, TrainingPass pass) {
+    if (frozen) {
+      throw new IllegalStateException("engine: got a packed model to train, wanted floats");
+    }
     prepare(parameters, batch);
     if (gradients == null || !gradients.isAt(gradient)) {
       gradients =
@@ -130,7 +144,7 @@ final class CpuPasses implements AutoCloseable {
   private void prepare(FloatPointer parameters, TokenBatch batch) {
     batch.requireFits(config);
     BlasThreads.confirm();
-    if (weights == null || !weights.isAt(parameters)) {
+    if (!frozen && (weights == null || !weights.isAt(parameters))) {
       if (weights != null) {
         weights.close();
       }

@@ -114,6 +114,11 @@ public final class Engines {
     return parts.length > 2 && parts[2].equals(RECOMPUTE_BLOCK);
   }
 
+  /** Whether an engine computes with packed weights, on this machine. */
+  public static boolean packs(String name) {
+    return requireKnown(name).equals(CPU) && VectorApi.isPresent();
+  }
+
   /**
    * An engine to generate and score with, whose weights stay as they are.
    *
@@ -121,7 +126,7 @@ public final class Engines {
    * @throws IllegalArgumentException when another engine is to have packed weights
    */
   public static LlamaEngine open(String name, LlamaConfig config, int threads, WeightType weights) {
-    if (requireKnown(name).equals(CPU) && VectorApi.isPresent()) {
+    if (packs(name)) {
       return new CpuEngine(config, threads, weights);
     }
     if (weights != WeightType.F32) {

@@ -3,10 +3,14 @@ package caravan.model.engine;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -18,6 +22,7 @@ import org.bytedeco.javacpp.FloatPointer;
  */
 public final class FrozenBase implements AutoCloseable {
   private static final int CACHE_LINE_BYTES = 64;
+  private static final int HASHED_BYTES = 1 << 20;
 
   /** Rows that one task packs. */
   private static final int ROWS_AT_ONCE = 64;
@@ -32,6 +37,7 @@ public final class FrozenBase implements AutoCloseable {
   private final Map<String, WeightMatrix> matrices = new HashMap<>();
   private final Map<String, FloatPointer> gains = new HashMap<>();
   private final List<BytePointer> owned = new ArrayList<>();
+  private final NavigableMap<Long, Tensor> byOffset = new TreeMap<>();
 
   /**
    * A base of floats.
@@ -49,6 +55,7 @@ public final class FrozenBase implements AutoCloseable {
     this.type = type;
     this.parameters = parameters;
     this.layout = new ParameterLayout(config);
+    layout.tensors().forEach(tensor -> byOffset.put(tensor.offset(), tensor));
   }
 
   /**
@@ -124,11 +131,26 @@ public final class FrozenBase implements AutoCloseable {
             });
   }
 
+  /**
+   * Packs whole rows of one tensor, as readers of checkpoints give them.
+   *
+   * @param offset of the first float among all parameters
+   * @param floats holds {@code count} of them from {@code floats[from]} on
+   */
+  public void put(long offset, float[] floats, int from, int count) {
+    Tensor tensor = at(offset);
+    long start = offset - tensor.offset();
+    if (packs(type, tensor)) {
+      int row = (int) (start / tensor.cols());
+      matrices.get(tensor.name()).pack(floats, from, row, row + count / tensor.cols());
+    } else {
+      FloatPointer gain = gains.get(tensor.name());
+      gain.getPointer(start).put(floats, from, count);
+    }
+  }
+
   private Tensor at(long offset) {
-    return layout.tensors().stream()
-        .filter(t -> offset >= t.offset() && offset < t.offset() + t.length())
-        .findFirst()
-        .orElseThrow();
+    return byOffset.floorEntry(offset).getValue();
   }
 
   public LlamaConfig config() {
@@ -183,6 +205,30 @@ public final class FrozenBase implements AutoCloseable {
     long packed = owned.stream().mapToLong(BytePointer::capacity).sum();
     long floats = gains.values().stream().mapToLong(FloatPointer::capacity).sum();
     return packed + (parameters == null ? floats : layout.length()) * Float.BYTES;
+  }
+
+  /** Hashes every element as it lies. */
+  public void digest(MessageDigest digest) {
+    digest.update(type.key().getBytes(StandardCharsets.UTF_8));
+    for (Tensor tensor : layout.tensors()) {
+      WeightMatrix packed = matrices.get(tensor.name());
+      long bytes = tensor.length() * Float.BYTES;
+      if (packed == null) {
+        digest(digest, address(tensor), bytes);
+      } else {
+        digest(digest, packed.row(0), type.bytes(tensor.rows(), tensor.cols()));
+      }
+    }
+  }
+
+  private static void digest(MessageDigest digest, long address, long bytes) {
+    BytePointer all = new BytePointer(new Buffer.Address().at(address));
+    byte[] chunk = new byte[HASHED_BYTES];
+    for (long at = 0; at < bytes; at += chunk.length) {
+      int length = (int) Math.min(chunk.length, bytes - at);
+      all.position(at).get(chunk, 0, length);
+      digest.update(chunk, 0, length);
+    }
   }
 
   /** Frees packed matrices. */

@@ -44,6 +44,26 @@ final class ModelWeights implements AutoCloseable {
     head = layout.config().tiedEmbeddings() ? embedding : matrix(layout.head(), team);
   }
 
+  /**
+   * @param base packed; stays the caller's
+   */
+  ModelWeights(FrozenBase base) {
+    type = base.type();
+    floats = Weights.of(base);
+    ParameterLayout layout = new ParameterLayout(base.config());
+    embedding = floats.packed(layout.embedding());
+    for (int l = 0; l < base.config().layerCount(); l++) {
+      ParameterLayout.Block block = layout.block(l);
+      blocks.add(
+          new Block(
+              floats.packed(block.qkv()),
+              floats.packed(block.attentionOutput()),
+              floats.packed(block.gateUp()),
+              floats.packed(block.down())));
+    }
+    head = floats.packed(layout.head());
+  }
+
   private WeightMatrix matrix(Tensor tensor, Team team) {
     long source = floats.address(tensor);
     if (type == WeightType.F32) {

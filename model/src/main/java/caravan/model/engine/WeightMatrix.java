@@ -163,11 +163,28 @@ public final class WeightMatrix {
     Buffer.Address source = new Buffer.Address();
     for (int r = from; r < to; r++) {
       source.at(floats + (long) r * cols * Float.BYTES).get(row, 0, cols);
-      switch (type) {
-        case F32 -> new Buffer.Address().at(row(r)).put(row, 0, cols);
-        case BF16 -> new ShortPointer(new Buffer.Address().at(row(r))).put(halves(row));
-        case Q8_0 -> packBlocks(row, r);
-      }
+      packRow(row, r);
+    }
+  }
+
+  /**
+   * Fills rows [from, to) from floats that lie from {@code floats[at]} on.
+   *
+   * @throws IllegalStateException for Q8_0 when an element is not a finite number
+   */
+  public void pack(float[] floats, int at, int from, int to) {
+    float[] row = new float[stride];
+    for (int r = from; r < to; r++) {
+      System.arraycopy(floats, at + (r - from) * cols, row, 0, cols);
+      packRow(row, r);
+    }
+  }
+
+  private void packRow(float[] row, int r) {
+    switch (type) {
+      case F32 -> new Buffer.Address().at(row(r)).put(row, 0, cols);
+      case BF16 -> new ShortPointer(new Buffer.Address().at(row(r))).put(halves(row));
+      case Q8_0 -> packBlocks(row, r);
     }
   }
 

@@ -87,6 +87,22 @@ final class Weights implements AutoCloseable {
     return new Weights(adapters.model(), addressOf(trained), places, packed, frozen);
   }
 
+  /** A whole model that is frozen; gains of norms are floats. */
+  static Weights of(FrozenBase base) {
+    ParameterLayout layout = new ParameterLayout(base.config());
+    Map<Tensor, Long> places = new HashMap<>();
+    Map<Tensor, WeightMatrix> packed = new HashMap<>();
+    for (Tensor tensor : layout.tensors()) {
+      WeightMatrix matrix = base.matrix(tensor.name());
+      if (matrix == null) {
+        places.put(tensor, base.address(tensor));
+      } else {
+        packed.put(tensor, matrix);
+      }
+    }
+    return new Weights(layout, 0, places, packed, Set.copyOf(layout.tensors()));
+  }
+
   /** The gradient of what is trained beside a base. */
   static Weights gradientBeside(AdapterLayout adapters, FloatPointer gradient) {
     return new Weights(
