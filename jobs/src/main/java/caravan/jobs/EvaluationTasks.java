@@ -46,8 +46,7 @@ final class EvaluationTasks {
     this.config = config;
     this.hadoop = hadoop;
     this.loglikelihood =
-        new Loglikelihood(
-            model.engine(), model.parameters(), config.evaluate().batchTokens());
+        new Loglikelihood(model.engine(), model.parameters(), config.evaluate().batchTokens());
   }
 
   /**
@@ -55,8 +54,7 @@ final class EvaluationTasks {
    */
   Map<String, Number> perplexity() {
     Perplexity perplexity =
-        new Perplexity(
-            model.engine(), model.parameters(), config.evaluate().batchTokens());
+        new Perplexity(model.engine(), model.parameters(), config.evaluate().batchTokens());
     long bytes = 0;
     try (TokenShards shards = openShards()) {
       long tokens = 0;

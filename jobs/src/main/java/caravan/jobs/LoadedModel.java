@@ -32,8 +32,8 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
- * A checkpoint ready to be asked: its parameters, its tokenizer and an engine for its shape. Weights
- * that are wanted in another form than float32 are packed as they are read.
+ * A checkpoint ready to be asked: its parameters, its tokenizer and an engine for its shape.
+ * Weights that are wanted in another form than float32 are packed as they are read.
  */
 final class LoadedModel implements AutoCloseable {
   private static final int HASHED_BYTES = 1 << 20;
@@ -158,8 +158,7 @@ final class LoadedModel implements AutoCloseable {
     try {
       Tokenizer text = tokenizer(path, head, tokenizer, hadoop);
       boolean addsBos = tokenizer.isPresent() || addsBos(path, head.tokenizerFiles());
-      return new LoadedModel(
-          head, weights, text, addsBos, engine.apply(context.of(head.config())));
+      return new LoadedModel(head, weights, text, addsBos, engine.apply(context.of(head.config())));
     } catch (RuntimeException e) {
       weights.close();
       throw e;

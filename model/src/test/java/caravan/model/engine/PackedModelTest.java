@@ -82,7 +82,11 @@ class PackedModelTest {
 
   @ParameterizedTest(name = "{0} from {1}, tied {2}")
   @CsvSource({
-    "BF16, f32, true", "BF16, f16, false", "BF16, q8_0, true", "Q8_0, f32, false", "Q8_0, q8_0, true"
+    "BF16, f32, true",
+    "BF16, f16, false",
+    "BF16, q8_0, true",
+    "Q8_0, f32, false",
+    "Q8_0, q8_0, true"
   })
   void itSaysAndScoresWhatTheFloatsSayAndScore(WeightType type, String format, boolean tied) {
     LlamaConfig config = config(tied, 200);
