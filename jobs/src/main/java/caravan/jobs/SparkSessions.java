@@ -72,8 +72,10 @@ public final class SparkSessions {
   /**
    * What Spark needs to train a model, where it is not set already. Averaged on the driver: a limit
    * of results that takes those of all workers (parameters and optimizer state, float32), and as
-   * much again for serialization. In slices: a file of the shuffle for each slice, not compressed,
-   * which floats hardly are. Both: executors' memory beside their heaps, where the model lies.
+   * much again for serialization. In slices: a shuffle that does not compress, which floats hardly
+   * are, nor adds up sums, which Spark would look at for compressed data alone, and that writes all
+   * slices of a worker into one file, not into one each to copy them together. Both: executors'
+   * memory beside their heaps, where the model lies.
    *
    * @param parameters of the model that is trained and averaged
    */
@@ -85,7 +87,8 @@ public final class SparkSessions {
       needed.put("spark.driver.maxResultSize", Math.max(1L << 30, bytes) / MEBI + "m");
     } else {
       needed.put("spark.shuffle.compress", "false");
-      needed.put("spark.shuffle.sort.bypassMergeThreshold", "1000");
+      needed.put("spark.shuffle.checksum.enabled", "false");
+      needed.put("spark.shuffle.sort.bypassMergeThreshold", "0");
     }
     // Parameters, gradient, two moments, and buffers of a step.
     long offHeap = 5 * parameters * Float.BYTES + 512 * MEBI;

@@ -7,29 +7,21 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Slices of a graph's parameters and updater state as raw bytes: little-endian floats, as on every
- * processor that ND4J runs on.
+ * A graph's parameters and updater state in memory: little-endian floats, as on every processor
+ * that ND4J runs on.
  */
 final class GraphMemory {
   private GraphMemory() {}
 
-  static byte[] read(ComputationGraph graph, Slicing.Slice slice) {
-    return read(memory(graph, slice), slice);
+  /** Where a slice of a graph's state lies. */
+  static BytePointer at(ComputationGraph graph, Slicing.Slice slice) {
+    return at(
+        floats(slice.ofUpdater() ? graph.getUpdater().getStateViewArray() : graph.params()), slice);
   }
 
-  /** A slice of a vector as long as the parameters. */
-  static byte[] read(Pointer floats, Slicing.Slice slice) {
-    byte[] bytes = new byte[slice.bytes()];
-    at(floats, slice).get(bytes);
-    return bytes;
-  }
-
-  static void write(ComputationGraph graph, Slicing.Slice slice, byte[] bytes) {
-    if (bytes.length != slice.bytes()) {
-      throw new IllegalStateException(
-          "slice " + slice.index() + ": got " + bytes.length + " bytes, wanted " + slice.bytes());
-    }
-    at(memory(graph, slice), slice).put(bytes);
+  /** Where a slice of a vector lies that is as long as the parameters. */
+  static BytePointer at(Pointer floats, Slicing.Slice slice) {
+    return new BytePointer(floats).getPointer(BytePointer.class, slice.offset() * Float.BYTES);
   }
 
   /** Floats of the updater state; 0 for updaters without one. */
@@ -44,13 +36,5 @@ final class GraphMemory {
       throw new IllegalStateException("graph of type " + array.dataType() + ", wanted FLOAT");
     }
     return array.data().addressPointer();
-  }
-
-  private static Pointer memory(ComputationGraph graph, Slicing.Slice slice) {
-    return floats(slice.ofUpdater() ? graph.getUpdater().getStateViewArray() : graph.params());
-  }
-
-  private static BytePointer at(Pointer floats, Slicing.Slice slice) {
-    return new BytePointer(floats).getPointer(BytePointer.class, slice.offset() * Float.BYTES);
   }
 }

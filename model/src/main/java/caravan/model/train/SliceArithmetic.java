@@ -1,6 +1,7 @@
 package caravan.model.train;
 
 import java.nio.ByteOrder;
+import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -10,30 +11,65 @@ final class SliceArithmetic {
   private static final int WIDTH = SPECIES.length() * Float.BYTES;
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
 
+  /** Bytes of a sum that stay in a processor's cache while the workers' values are added. */
+  private static final int BLOCK = 1 << 16;
+
   private SliceArithmetic() {}
 
-  /** sum += weight · values; a product and a sum, rounded each, as Java's own. */
-  static void add(byte[] sum, byte[] values, float weight) {
-    int vectorEnd = sum.length - sum.length % WIDTH;
-    for (int at = 0; at < vectorEnd; at += WIDTH) {
+  /**
+   * The workers' mean, in place of the first one's values: from 0 on each worker's product is
+   * added, then the sum divided; every operation is rounded by itself, as Java's own.
+   */
+  static void mean(List<byte[]> values, MeanWeights weights) {
+    byte[] mean = values.get(0);
+    for (int from = 0; from < mean.length; from += BLOCK) {
+      int to = Math.min(mean.length, from + BLOCK);
+      scale(mean, from, to, weights.weights()[0]);
+      for (int i = 1; i < values.size(); i++) {
+        add(mean, values.get(i), from, to, weights.weights()[i]);
+      }
+      if (weights.divisor() != 1) {
+        divide(mean, from, to, weights.divisor());
+      }
+    }
+  }
+
+  /** values = 0 + weight · values: what was -0 is 0. */
+  private static void scale(byte[] values, int from, int to, float weight) {
+    int vectorEnd = to - (to - from) % WIDTH;
+    for (int at = from; at < vectorEnd; at += WIDTH) {
+      FloatVector.fromByteArray(SPECIES, values, at, ORDER)
+          .mul(weight)
+          .add(0f)
+          .intoByteArray(values, at, ORDER);
+    }
+    for (int at = vectorEnd; at < to; at += Float.BYTES) {
+      put(values, at, 0f + weight * get(values, at));
+    }
+  }
+
+  /** sum += weight · values. */
+  private static void add(byte[] sum, byte[] values, int from, int to, float weight) {
+    int vectorEnd = to - (to - from) % WIDTH;
+    for (int at = from; at < vectorEnd; at += WIDTH) {
       FloatVector.fromByteArray(SPECIES, sum, at, ORDER)
           .add(FloatVector.fromByteArray(SPECIES, values, at, ORDER).mul(weight))
           .intoByteArray(sum, at, ORDER);
     }
-    for (int at = vectorEnd; at < sum.length; at += Float.BYTES) {
+    for (int at = vectorEnd; at < to; at += Float.BYTES) {
       put(sum, at, get(sum, at) + weight * get(values, at));
     }
   }
 
   /** values /= divisor. */
-  static void divide(byte[] values, float divisor) {
-    int vectorEnd = values.length - values.length % WIDTH;
-    for (int at = 0; at < vectorEnd; at += WIDTH) {
+  private static void divide(byte[] values, int from, int to, float divisor) {
+    int vectorEnd = to - (to - from) % WIDTH;
+    for (int at = from; at < vectorEnd; at += WIDTH) {
       FloatVector.fromByteArray(SPECIES, values, at, ORDER)
           .div(divisor)
           .intoByteArray(values, at, ORDER);
     }
-    for (int at = vectorEnd; at < values.length; at += Float.BYTES) {
+    for (int at = vectorEnd; at < to; at += Float.BYTES) {
       put(values, at, get(values, at) / divisor);
     }
   }

@@ -1,29 +1,26 @@
 package caravan.model.train;
 
 import caravan.model.ParameterRanges;
-import caravan.model.train.StateBlocks.Head;
-import caravan.model.train.StateBlocks.Part;
-import caravan.model.train.StateBlocks.Values;
-import caravan.model.train.StateBlocks.Velocity;
-import java.io.Serializable;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.apache.spark.ContextCleaner;
 import org.apache.spark.ShuffleDependency;
 import org.apache.spark.TaskContext;
-import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
-import org.apache.spark.storage.StorageLevel;
+import org.apache.spark.rdd.ShuffledRDD;
+import org.apache.spark.util.TaskCompletionListener;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import scala.Option;
 import scala.Tuple2;
+import scala.reflect.ClassTag;
+import scala.reflect.ClassTag$;
 
 /**
  * The exchange through Spark's own shuffle: every worker's task writes its state in slices, a
@@ -80,16 +77,13 @@ final class SlicedExchange implements Exchange {
 
   /** Starts the next round from a state that one task reads. */
   void begin(Origin origin) {
-    Slicing cut = slicing;
+    StateBlocks.Blocks blocks = StateBlocks.Blocks.create(spark.sc(), slicing);
     boolean moving = outer.isPresent();
     String json = configurationJson;
-    JavaPairRDD<Integer, Part> parts =
-        JavaPairRDD.fromJavaRDD(
-                spark
-                    .parallelize(List.of(origin), 1)
-                    .flatMap(first -> parts(first, json, cut, moving)))
-            .partitionBy(new SlicePartitioner(cut.count()));
-    store(parts, parts.values(), origin.step());
+    storing(
+        blocks,
+        () -> spark.parallelize(List.of(origin), 1).foreach(o -> store(o, json, moving, blocks)));
+    become(new StateBlocks(spark.sc(), blocks, origin.step()));
   }
 
   @Override
@@ -100,44 +94,45 @@ final class SlicedExchange implements Exchange {
   @Override
   public List<WorkerReport> average(JavaRDD<TrainedGraph> trained) {
     Slicing cut = slicing;
-    JavaPairRDD<Integer, Piece> pieces =
-        JavaPairRDD.fromJavaRDD(trained.flatMap(graph -> pieces(graph, cut)))
-            .partitionBy(new SlicePartitioner(cut.count()));
-    JavaRDD<Part> blocks;
-    if (outer.isPresent() || frozen.count() > 0) {
-      OuterOptimizer step = outer.orElse(null);
-      ParameterRanges kept = frozen;
-      blocks =
-          pieces
-              .values()
-              .zipPartitions(
-                  state.rdd(), (arriving, start) -> next(mean(arriving), start, step, kept, cut));
-    } else {
-      blocks = pieces.values().mapPartitions(arriving -> mean(arriving).iterator());
+    StateBlocks.Blocks next = StateBlocks.Blocks.create(spark.sc(), slicing);
+    SliceReducer reducer = new SliceReducer(state.reader(), outer.orElse(null), frozen, next);
+    ClassTag<Integer> key = ClassTag$.MODULE$.apply(Integer.class);
+    ClassTag<Piece> piece = ClassTag$.MODULE$.apply(Piece.class);
+    ShuffledRDD<Integer, Piece, Piece> pieces =
+        new ShuffledRDD<Integer, Piece, Piece>(
+                trained.flatMap(graph -> pieces(graph, cut)).rdd(),
+                new SlicePartitioner(cut.count()),
+                key,
+                piece,
+                piece)
+            .setSerializer(new PieceSerializer());
+    List<WorkerReport> reports = new ArrayList<>();
+    try {
+      storing(
+          next,
+          () -> {
+            List<List<WorkerReport>> stored =
+                pieces.toJavaRDD().mapPartitionsWithIndex(reducer, true).collect();
+            if (stored.size() < cut.count()) {
+              throw new IllegalStateException("training round: no worker got a batch");
+            }
+            stored.forEach(reports::addAll);
+          });
+    } finally {
+      forget(((ShuffleDependency<?, ?, ?>) pieces.dependencies().head()).shuffleId());
     }
-    return store(pieces, blocks, state.step());
+    int steps = reports.stream().mapToInt(report -> report.steps().size()).max().orElseThrow();
+    become(new StateBlocks(spark.sc(), next, state.step() + steps));
+    return reports;
   }
 
-  /** Computes the blocks of the next state and frees the last one's. */
-  private List<WorkerReport> store(JavaPairRDD<Integer, ?> pieces, JavaRDD<Part> blocks, int step) {
-    int shuffle = ((ShuffleDependency<?, ?, ?>) pieces.rdd().dependencies().head()).shuffleId();
-    blocks.persist(StorageLevel.DISK_ONLY());
-    // The blocks are all that later rounds have of it: its lineage would grow with every round.
-    blocks.rdd().localCheckpoint();
+  /** Has tasks store blocks; when one fails, those of the others are freed. */
+  private void storing(StateBlocks.Blocks blocks, Runnable tasks) {
     try {
-      List<Head> heads = blocks.mapPartitions(SlicedExchange::heads).collect();
-      if (heads.size() < slicing.count()) {
-        throw new IllegalStateException("training round: no worker got a batch");
-      }
-      List<WorkerReport> reports = heads.stream().flatMap(head -> head.reports().stream()).toList();
-      int steps = reports.stream().mapToInt(report -> report.steps().size()).max().orElse(0);
-      become(new StateBlocks(blocks, slicing, step + steps));
-      return reports;
+      tasks.run();
     } catch (Exception e) {
-      blocks.unpersist(false);
+      blocks.remove(spark.sc());
       throw e;
-    } finally {
-      forget(shuffle);
     }
   }
 
@@ -149,135 +144,58 @@ final class SlicedExchange implements Exchange {
     }
   }
 
-  /** A worker's state, slice by slice, each read when it is asked for. */
+  /**
+   * A worker's state, slice by slice, where it lies. The graph is given back when the task is done:
+   * only then has Spark written what it was given here.
+   */
   private static Iterator<Tuple2<Integer, Piece>> pieces(TrainedGraph trained, Slicing slicing) {
     WorkerReport report = trained.report();
-    return each(
-        slicing,
-        slice -> {
-          byte[] bytes = GraphMemory.read(trained.graph(), slicing.slice(slice));
-          if (slice + 1 == slicing.count()) {
+    TaskCompletionListener done =
+        task -> {
+          if (!task.isFailed()) {
             trained.giveBack();
           }
-          List<WorkerReport> told = slice == 0 ? List.of(report) : List.of();
-          return List.of(new Piece(report.worker(), report.targetTokens(), told, bytes));
-        });
-  }
-
-  /** The blocks of a first state, slice by slice. */
-  private static Iterator<Tuple2<Integer, Part>> parts(
-      Origin origin, String json, Slicing slicing, boolean moving) {
-    ComputationGraph graph = WorkerGraphs.take(json);
-    Optional<FloatPointer> velocity = origin.into(graph, moving);
-    return each(
-        slicing,
-        slice -> {
-          Slicing.Slice cut = slicing.slice(slice);
-          List<Part> parts = new ArrayList<>();
-          parts.add(new Head(List.of()));
-          parts.add(new Values(GraphMemory.read(graph, cut)));
-          if (moving && !cut.ofUpdater()) {
-            parts.add(
-                new Velocity(
-                    velocity
-                        .map(v -> GraphMemory.read(v, cut))
-                        .orElseGet(() -> new byte[cut.bytes()])));
-          }
-          if (slice + 1 == slicing.count()) {
-            velocity.ifPresent(FloatPointer::close);
-            WorkerGraphs.giveBack(json, graph);
-          }
-          return parts;
-        });
-  }
-
-  private static <T> Iterator<Tuple2<Integer, T>> each(
-      Slicing slicing, IntFunction<List<T>> content) {
+        };
+    TaskContext.get().addTaskCompletionListener(done);
     return IntStream.range(0, slicing.count())
-        .boxed()
-        .flatMap(slice -> content.apply(slice).stream().map(part -> new Tuple2<>(slice, part)))
+        .mapToObj(
+            i -> {
+              Slicing.Slice slice = slicing.slice(i);
+              return new Tuple2<>(
+                  i,
+                  new Piece(
+                      i,
+                      report.worker(),
+                      report.targetTokens(),
+                      i == 0 ? Optional.of(report) : Optional.empty(),
+                      new Piece.InMemory(GraphMemory.at(trained.graph(), slice), slice.bytes())));
+            })
         .iterator();
   }
 
-  /** The mean of all workers' pieces of one slice; none where there are none. */
-  private static List<Part> mean(Iterator<Piece> arriving) {
-    List<Piece> pieces = new ArrayList<>();
-    arriving.forEachRemaining(pieces::add);
-    if (pieces.isEmpty()) {
-      return List.of();
-    }
-    pieces.sort(Comparator.comparingInt(Piece::worker));
-    MeanWeights weights = MeanWeights.of(pieces.stream().map(Piece::targetTokens).toList());
-    byte[] sum = new byte[pieces.get(0).bytes.length];
-    for (int i = 0; i < pieces.size(); i++) {
-      SliceArithmetic.add(sum, pieces.get(i).bytes, weights.weights()[i]);
-    }
-    SliceArithmetic.divide(sum, weights.divisor());
-    Head head = new Head(pieces.stream().flatMap(piece -> piece.report.stream()).toList());
-    return List.of(head, new Values(sum));
-  }
-
-  /**
-   * The next block of a slice: the outer step from the round's start to the mean, where the slice
-   * has a velocity, and what is frozen as it was.
-   *
-   * @param outer null where there is none
-   */
-  private static Iterator<Part> next(
-      List<Part> mean,
-      Iterator<Part> start,
-      OuterOptimizer outer,
-      ParameterRanges frozen,
-      Slicing slicing) {
-    byte[] from = null;
-    Velocity velocity = null;
-    while (start.hasNext()) {
-      Part part = start.next();
-      if (part instanceof Values values) {
-        from = values.bytes();
-      } else if (part instanceof Velocity held) {
-        velocity = held;
+  /** Stores a first state. */
+  private static void store(Origin origin, String json, boolean moving, StateBlocks.Blocks blocks) {
+    ComputationGraph graph = WorkerGraphs.take(json);
+    Optional<FloatPointer> velocity = origin.into(graph, moving);
+    Slicing slicing = blocks.slicing();
+    for (int i = 0; i < slicing.count(); i++) {
+      Slicing.Slice slice = slicing.slice(i);
+      blocks.storeSlice(i, bytes(GraphMemory.at(graph, slice), slice));
+      if (moving && !slice.ofUpdater()) {
+        blocks.storeVelocity(
+            i,
+            velocity
+                .map(v -> bytes(GraphMemory.at(v, slice), slice))
+                .orElseGet(() -> ByteBuffer.allocate(slice.bytes())));
       }
     }
-    Slicing.Slice slice = slicing.slice(TaskContext.getPartitionId());
-    if (mean.isEmpty() || slice.ofUpdater()) {
-      return mean.iterator();
-    }
-    byte[] values = ((Values) mean.get(1)).bytes();
-    List<Part> next = new ArrayList<>(mean);
-    if (outer != null) {
-      outer.step(from, values, velocity.bytes());
-      next.add(velocity);
-    }
-    ParameterRanges kept = frozen.within(slice.offset(), slice.offset() + slice.length());
-    for (int range = 0; range < kept.count(); range++) {
-      int at = (int) (kept.from(range) - slice.offset()) * Float.BYTES;
-      int length = (int) (kept.to(range) - kept.from(range)) * Float.BYTES;
-      System.arraycopy(from, at, values, at, length);
-    }
-    return next.iterator();
+    velocity.ifPresent(FloatPointer::close);
+    WorkerGraphs.giveBack(json, graph);
   }
 
-  private static Iterator<Head> heads(Iterator<Part> block) {
-    List<Head> heads = new ArrayList<>();
-    // To the end: only then does Spark close the block's file.
-    block.forEachRemaining(
-        part -> {
-          if (part instanceof Head head) {
-            heads.add(head);
-          }
-        });
-    return heads.iterator();
+  private static ByteBuffer bytes(BytePointer memory, Slicing.Slice slice) {
+    return memory.limit(slice.bytes()).asBuffer();
   }
-
-  /**
-   * A worker's part of a slice.
-   *
-   * @param targetTokens its weight
-   * @param report with the first slice
-   */
-  private record Piece(int worker, long targetTokens, List<WorkerReport> report, byte[] bytes)
-      implements Serializable {}
 
   private record Sent(String configurationJson, StateBlocks.Reader state) implements Start {
     @Override

@@ -71,10 +71,7 @@ final class SlicedModel implements TrainedModel {
     vectors = moments.travel() ? updater.stateVectors() : 0;
     slicing =
         Slicing.of(
-            parameters,
-            moments.travel() ? updater.stateSize(parameters) : 0,
-            config.workers(),
-            spark.getConf().getInt("spark.shuffle.sort.bypassMergeThreshold", 200));
+            parameters, moments.travel() ? updater.stateSize(parameters) : 0, config.workers());
     exchange = exchange();
     master = master(exchange);
     origin = setup.base().isPresent() ? base() : new Origin.Fresh();
@@ -209,7 +206,7 @@ final class SlicedModel implements TrainedModel {
   /** Spark hands the driver what a task threw as text. */
   private static boolean isLoss(Exception e) {
     String message = String.valueOf(e.getMessage());
-    return message.contains(StateBlocks.LOST) || message.contains("Checkpoint block rdd_");
+    return message.contains(StateBlocks.LOST);
   }
 
   @Override

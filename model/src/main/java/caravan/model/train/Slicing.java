@@ -30,17 +30,10 @@ record Slicing(long parameters, long updaterState, int sliceLength) implements S
     }
   }
 
-  /**
-   * Slices that a reducing task can hold of all workers, and no more of them than Spark's shuffle
-   * writes to files of their own ({@code spark.shuffle.sort.bypassMergeThreshold}): with more it
-   * would buffer a worker's whole state in order to sort it.
-   */
-  static Slicing of(long parameters, long updaterState, int workers, int maxSlices) {
+  /** Slices of which a reducing task can hold all workers'. */
+  static Slicing of(long parameters, long updaterState, int workers) {
     long bytes = Math.max(MIN_SLICE_BYTES, Math.min(MAX_SLICE_BYTES, MAX_REDUCER_BYTES / workers));
-    // Two slices may be shorter than the others.
-    long least = ceilDiv((parameters + updaterState) * Float.BYTES, Math.max(1, maxSlices - 2));
-    long length = ceilDiv(Math.max(bytes, least), Float.BYTES);
-    return new Slicing(parameters, updaterState, Math.toIntExact(length));
+    return new Slicing(parameters, updaterState, Math.toIntExact(bytes / Float.BYTES));
   }
 
   /** Slices of the parameters; they come first. */

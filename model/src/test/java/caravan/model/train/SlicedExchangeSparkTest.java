@@ -19,10 +19,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.storage.RDDBlockId;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -31,6 +35,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import scala.collection.JavaConverters;
 
 class SlicedExchangeSparkTest {
   private static final LlamaConfig MODEL =
@@ -91,17 +96,19 @@ class SlicedExchangeSparkTest {
   }
 
   @Test
-  void everyRoundsBlocksAndShufflesAreFreed() {
+  void everyRoundsBlocksAreFreed() throws InterruptedException {
     SlicedExchange slices = exchange(Optional.empty());
     AveragingMaster master = master(slices);
     master.round(data(0));
     master.round(data(1));
-    assertThat(spark.getPersistentRDDs()).containsOnlyKeys(slices.state().rdd().id());
+    int last = slices.state().reader().blocks().id();
+    awaitStates(Set.of(last));
     StateBlocks kept = slices.state().retain();
     slices.release();
-    assertThat(spark.getPersistentRDDs()).hasSize(1);
+    Thread.sleep(300);
+    awaitStates(Set.of(last));
     kept.release();
-    assertThat(spark.getPersistentRDDs()).isEmpty();
+    awaitStates(Set.of());
   }
 
   @ParameterizedTest
@@ -288,15 +295,30 @@ class SlicedExchangeSparkTest {
 
   private static float[] state(SlicedExchange exchange) {
     FloatList floats = new FloatList();
-    for (StateBlocks.Part part : exchange.state().rdd().collect()) {
-      if (part instanceof StateBlocks.Values values) {
-        ByteBuffer buffer = ByteBuffer.wrap(values.bytes()).order(ByteOrder.LITTLE_ENDIAN);
-        float[] slice = new float[values.bytes().length / 4];
-        buffer.asFloatBuffer().get(slice);
-        floats.add(slice);
-      }
+    for (int i = 0; i < exchange.state().slicing().count(); i++) {
+      byte[] bytes = exchange.state().reader().slice(i);
+      float[] slice = new float[bytes.length / 4];
+      ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(slice);
+      floats.add(slice);
     }
     return floats.array();
+  }
+
+  /** Blocks are deleted in the background. */
+  private static void awaitStates(Set<Integer> wanted) throws InterruptedException {
+    for (int tenths = 0; !states().equals(wanted); tenths++) {
+      assertThat(tenths).as("states " + states() + ", wanted " + wanted).isLessThan(300);
+      Thread.sleep(100);
+    }
+  }
+
+  /** Ids of the states of which blocks are stored. */
+  private static Set<Integer> states() {
+    return JavaConverters.seqAsJavaList(
+            SparkEnv.get().blockManager().getMatchingBlockIds(id -> id.isRDD()))
+        .stream()
+        .map(id -> ((RDDBlockId) id).rddId())
+        .collect(Collectors.toSet());
   }
 
   private static final class FloatList {
