@@ -1,11 +1,19 @@
 package caravan.model.checkpoint;
 
 /** IEEE 754 half precision: 1 sign bit, 5 exponent bits, 10 fraction bits. */
-final class HalfFloat {
+public final class HalfFloat {
+  /** Bits of the float 65520, which lies between the largest half and what would be the next. */
+  private static final int BEYOND = 0x477ff000;
+
+  private static final int INFINITY = 0x7f800000;
+
+  /** Bits of the float 2^-14. */
+  private static final int SMALLEST_NORMAL = 0x38800000;
+
   private HalfFloat() {}
 
   /** The float of the same value; infinities, NaN and subnormal numbers included. */
-  static float toFloat(short bits) {
+  public static float toFloat(short bits) {
     int sign = (bits & 0x8000) << 16;
     int exponent = (bits >> 10) & 0x1f;
     int fraction = bits & 0x3ff;
@@ -18,20 +26,19 @@ final class HalfFloat {
   }
 
   /** The nearest half, of two equally near the one with an even fraction; infinity beyond 65504. */
-  static short fromFloat(float value) {
+  public static short fromFloat(float value) {
     int bits = Float.floatToRawIntBits(value);
     int sign = bits >>> 16 & 0x8000;
-    float magnitude = Math.abs(value);
-    if (Float.isNaN(value)) {
-      return (short) (sign | 0x7e00);
+    int magnitude = bits & 0x7fffffff;
+    if (magnitude >= BEYOND) {
+      return (short) (sign | (magnitude > INFINITY ? 0x7e00 : 0x7c00));
     }
-    if (magnitude >= 65520) {
-      return (short) (sign | 0x7c00);
+    if (magnitude < SMALLEST_NORMAL) {
+      // The sum's last bit is worth as much as the subnormal halves' last one, and it is rounded.
+      float sum = Float.intBitsToFloat(magnitude) + 0.5f;
+      return (short) (sign | Float.floatToRawIntBits(sum) - Float.floatToRawIntBits(0.5f));
     }
-    // Adding a number whose last fraction bit is the half's last one rounds as IEEE 754 asks.
-    int exponent = Math.max(Math.getExponent(magnitude), -14);
-    float unit = Math.scalb(1f, exponent - 10);
-    int steps = (int) Math.rint((double) magnitude / unit);
-    return (short) (sign | (exponent + 14 << 10) + steps);
+    int rounded = magnitude + 0xfff + (magnitude >>> 13 & 1);
+    return (short) (sign | rounded - (SMALLEST_NORMAL - (1 << 23)) >>> 13);
   }
 }

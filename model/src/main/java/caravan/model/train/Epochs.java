@@ -68,6 +68,7 @@ final class Epochs {
         config.onWorkerLoss(),
         config.outer(),
         config.memoryGb(),
-        config.packing());
+        config.packing(),
+        config.exchangePrecision());
   }
 }

@@ -34,6 +34,11 @@ final class SliceArithmetic {
     }
   }
 
+  /** sum += values. */
+  static void add(byte[] sum, byte[] values) {
+    add(sum, values, 0, sum.length, 1);
+  }
+
   /** values = 0 + weight · values: what was -0 is 0. */
   private static void scale(byte[] values, int from, int to, float weight) {
     int vectorEnd = to - (to - from) % WIDTH;

@@ -17,10 +17,15 @@ import scala.Tuple2;
  *
  * @param start the state that the round began with
  * @param outer null where there is none
+ * @param precision of the parameters that workers sent
  * @param next where the slice is stored, on this task's executor
  */
 record SliceReducer(
-    StateBlocks.Reader start, OuterOptimizer outer, ParameterRanges frozen, StateBlocks.Blocks next)
+    StateBlocks.Reader start,
+    OuterOptimizer outer,
+    ParameterRanges frozen,
+    ExchangePrecision precision,
+    StateBlocks.Blocks next)
     implements Function2<Integer, Iterator<Tuple2<Integer, Piece>>, Iterator<List<WorkerReport>>> {
 
   /**
@@ -35,26 +40,36 @@ record SliceReducer(
       return List.<List<WorkerReport>>of().iterator();
     }
     pieces.sort(Comparator.comparingInt(Piece::worker));
-    SliceArithmetic.mean(
-        pieces.stream().map(Piece::bytes).toList(),
-        MeanWeights.of(pieces.stream().map(Piece::targetTokens).toList()));
-    byte[] mean = pieces.get(0).bytes();
     Slicing.Slice slice = next.slicing().slice(index);
+    boolean changes = precision.isOfChanges() && !slice.ofUpdater();
+    List<byte[]> values =
+        pieces.stream()
+            .map(p -> changes ? Changes.decode(p.bytes(), precision) : p.bytes())
+            .toList();
+    SliceArithmetic.mean(values, MeanWeights.of(pieces.stream().map(Piece::targetTokens).toList()));
+    byte[] mean = values.get(0);
     if (!slice.ofUpdater()) {
-      step(slice, mean);
+      step(slice, mean, changes);
     }
     next.storeSlice(index, ByteBuffer.wrap(mean));
     return List.of(pieces.stream().map(Piece::report).flatMap(Optional::stream).toList())
         .iterator();
   }
 
-  /** Makes the parameters' mean what the next round starts from. */
-  private void step(Slicing.Slice slice, byte[] mean) {
+  /**
+   * Makes the parameters' mean what the next round starts from.
+   *
+   * @param change whether it is the mean of what the round has changed
+   */
+  private void step(Slicing.Slice slice, byte[] mean, boolean change) {
     ParameterRanges kept = frozen.within(slice.offset(), slice.offset() + slice.length());
-    if (outer == null && kept.count() == 0) {
+    if (outer == null && kept.count() == 0 && !change) {
       return;
     }
     byte[] from = start.slice(slice.index());
+    if (change) {
+      SliceArithmetic.add(mean, from);
+    }
     if (outer != null) {
       byte[] velocity = start.velocity(slice.index());
       outer.step(from, mean, velocity);

@@ -35,6 +35,7 @@ final class SlicedExchange implements Exchange {
   private final Slicing slicing;
   private final Optional<OuterOptimizer> outer;
   private final ParameterRanges frozen;
+  private final ExchangePrecision precision;
   private StateBlocks state;
 
   /**
@@ -42,18 +43,21 @@ final class SlicedExchange implements Exchange {
    * @param slicing of their state
    * @param outer makes the next parameters of the mean, where there is one
    * @param frozen parameters that keep every bit: the mean of equal floats may round to another
+   * @param precision of the parameters that workers send
    */
   SlicedExchange(
       JavaSparkContext spark,
       String configurationJson,
       Slicing slicing,
       Optional<OuterOptimizer> outer,
-      ParameterRanges frozen) {
+      ParameterRanges frozen,
+      ExchangePrecision precision) {
     this.spark = spark;
     this.configurationJson = configurationJson;
     this.slicing = slicing;
     this.outer = outer;
     this.frozen = frozen;
+    this.precision = precision;
   }
 
   /** The state that the next round starts from; whoever keeps it retains it. */
@@ -88,19 +92,21 @@ final class SlicedExchange implements Exchange {
 
   @Override
   public Start start() {
-    return new Sent(configurationJson, state.reader());
+    return new Sent(configurationJson, state.reader(), precision);
   }
 
   @Override
   public List<WorkerReport> average(JavaRDD<TrainedGraph> trained) {
     Slicing cut = slicing;
+    ExchangePrecision sent = precision;
     StateBlocks.Blocks next = StateBlocks.Blocks.create(spark.sc(), slicing);
-    SliceReducer reducer = new SliceReducer(state.reader(), outer.orElse(null), frozen, next);
+    SliceReducer reducer =
+        new SliceReducer(state.reader(), outer.orElse(null), frozen, precision, next);
     ClassTag<Integer> key = ClassTag$.MODULE$.apply(Integer.class);
     ClassTag<Piece> piece = ClassTag$.MODULE$.apply(Piece.class);
     ShuffledRDD<Integer, Piece, Piece> pieces =
         new ShuffledRDD<Integer, Piece, Piece>(
-                trained.flatMap(graph -> pieces(graph, cut)).rdd(),
+                trained.flatMap(graph -> pieces(graph, cut, sent)).rdd(),
                 new SlicePartitioner(cut.count()),
                 key,
                 piece,
@@ -148,7 +154,8 @@ final class SlicedExchange implements Exchange {
    * A worker's state, slice by slice, where it lies. The graph is given back when the task is done:
    * only then has Spark written what it was given here.
    */
-  private static Iterator<Tuple2<Integer, Piece>> pieces(TrainedGraph trained, Slicing slicing) {
+  private static Iterator<Tuple2<Integer, Piece>> pieces(
+      TrainedGraph trained, Slicing slicing, ExchangePrecision precision) {
     WorkerReport report = trained.report();
     TaskCompletionListener done =
         task -> {
@@ -168,9 +175,17 @@ final class SlicedExchange implements Exchange {
                       report.worker(),
                       report.targetTokens(),
                       i == 0 ? Optional.of(report) : Optional.empty(),
-                      new Piece.InMemory(GraphMemory.at(trained.graph(), slice), slice.bytes())));
+                      content(trained.graph(), slice, precision)));
             })
         .iterator();
+  }
+
+  private static Piece.Content content(
+      ComputationGraph graph, Slicing.Slice slice, ExchangePrecision precision) {
+    BytePointer memory = GraphMemory.at(graph, slice);
+    return slice.ofUpdater() || !precision.isOfChanges()
+        ? new Piece.InMemory(memory, slice.bytes())
+        : new Changes(memory, GraphMemory.at(RoundStart.get(), slice), slice.length(), precision);
   }
 
   /** Stores a first state. */
@@ -197,10 +212,15 @@ final class SlicedExchange implements Exchange {
     return memory.limit(slice.bytes()).asBuffer();
   }
 
-  private record Sent(String configurationJson, StateBlocks.Reader state) implements Start {
+  private record Sent(
+      String configurationJson, StateBlocks.Reader state, ExchangePrecision precision)
+      implements Start {
     @Override
     public void into(ComputationGraph graph) {
       state.into(graph);
+      if (precision.isOfChanges()) {
+        RoundStart.keep(graph);
+      }
     }
 
     @Override

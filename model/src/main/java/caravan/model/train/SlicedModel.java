@@ -83,7 +83,8 @@ final class SlicedModel implements TrainedModel {
         configuration.toJson(),
         slicing,
         OuterOptimizer.of(setup.config().outer()),
-        setup.config().updater(setup.model()).turns().frozen(slicing.parameters()));
+        setup.config().updater(setup.model()).turns().frozen(slicing.parameters()),
+        ExchangePrecision.of(setup.config()));
   }
 
   private AveragingMaster master(Exchange averaging) {

@@ -71,6 +71,8 @@ import java.util.Locale;
  * @param memoryGb memory of a worker, into which a dry run fits a model; 0 for this machine's share
  * @param packing whether attention crosses between the documents of a row: {@code cross} or {@code
  *     isolated}
+ * @param exchangePrecision what parameters are exchanged as by {@code sliced}: {@code fp32}, or by
+ *     how much they changed in {@code bf16} or {@code fp16}
  */
 public record TrainConfig(
     int steps,
@@ -116,7 +118,8 @@ public record TrainConfig(
     String onWorkerLoss,
     OuterConfig outer,
     double memoryGb,
-    String packing)
+    String packing,
+    String exchangePrecision)
     implements Serializable {
 
   public TrainConfig {
@@ -163,6 +166,13 @@ public record TrainConfig(
     }
     choice("packing", packing, "cross", "isolated");
     choice("exchange", exchange, "stock", "sliced");
+    choice("exchange-precision", exchangePrecision, "fp32", "bf16", "fp16");
+    if (exchange.equals("stock") && !exchangePrecision.equals("fp32")) {
+      throw new IllegalArgumentException(
+          "train.exchange: got stock with train.exchange-precision = "
+              + exchangePrecision
+              + ", wanted sliced: stock exchanges parameters as they are");
+    }
     choice("moments", moments, "average", "reset", "local");
     choice("on-worker-loss", onWorkerLoss, "recompute", "continue");
     if (exchange.equals("stock") && !moments.equals("average")) {

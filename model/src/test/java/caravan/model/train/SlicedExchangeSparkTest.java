@@ -2,6 +2,7 @@ package caravan.model.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
@@ -33,14 +34,17 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.learning.config.Sgd;
 import scala.collection.JavaConverters;
 
 class SlicedExchangeSparkTest {
   private static final LlamaConfig MODEL =
       new LlamaConfig(16, 24, 2, 4, 2, 4, 23, 12, 10000, 1e-5, true);
   private static final PatternSource DATA = new PatternSource(12, 60, 23, true);
+  private static final int SLICE = 1000;
   private static JavaSparkContext spark;
 
   @BeforeAll
@@ -150,23 +154,87 @@ class SlicedExchangeSparkTest {
     }
   }
 
-  @Test
-  void localMomentsOfOneWorkerAreLocalTrainingBitForBit(@TempDir Path output) throws IOException {
-    Trainer.Setup setup = setup(output, Map.of("workers", 1, "steps", 7, "moments", "local"));
+  @ParameterizedTest
+  @ValueSource(strings = {"average", "local"})
+  void oneWorkerIsLocalTrainingBitForBit(String moments, @TempDir Path output) throws IOException {
+    Trainer.Setup setup = setup(output, Map.of("workers", 1, "steps", 7, "moments", moments));
     new Trainer(spark, setup).run(() -> false, m -> {});
     ComputationGraph local = Trainer.initial(setup);
     LocalTrainer.train(local, DATA, new SequenceOrder(60, 3), 0, 4, 7);
     assertThat(parameters(output)).containsExactly(GraphState.of(local).parameters());
-    try (var kept = Files.list(output.resolve("moments"))) {
-      assertThat(kept.map(path -> path.getFileName().toString()).sorted())
-          .containsExactly("step-00000006", "step-00000007");
+    if (moments.equals("local")) {
+      try (var kept = Files.list(output.resolve("moments"))) {
+        assertThat(kept.map(path -> path.getFileName().toString()).sorted())
+            .containsExactly("step-00000006", "step-00000007");
+      }
     }
   }
 
   @Test
-  void workersFindTheirOwnMomentsAgainAfterAResume(@TempDir Path whole, @TempDir Path parts)
-      throws IOException {
-    Map<String, Object> changes = Map.of("workers", 2, "steps", 7, "moments", "local");
+  void twoWorkersWithPlainGradientDescentAveragedEachStepEqualOneBigBatch() {
+    SequenceOrder order = new SequenceOrder(60, 3);
+    ComputationGraph local = LlamaGraph.create(MODEL, new Sgd(0.3), 0, 3, "cpu", 1);
+    SlicedExchange slices = exchange(local, 0, Optional.empty(), ExchangePrecision.FP32);
+    AveragingMaster master = master(local, slices, 2);
+    for (int step = 0; step < 4; step++) {
+      long first = step * 8L;
+      master.round(
+          spark
+              .parallelize(List.of(0, 1), 2)
+              .mapPartitionsWithIndex(
+                  (w, unused) -> Batches.iterator(DATA, order, first + w * 4L, 4, 1), true));
+    }
+    LocalTrainer.train(local, DATA, order, 0, 8, 4);
+    assertThat(state(slices)).containsExactly(GraphState.of(local).parameters(), within(2e-6f));
+    slices.release();
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"BF16", "FP16"})
+  void changesIn16BitsAreAveragedAndAddedToWhatTheRoundBeganWith(ExchangePrecision precision) {
+    ComputationGraph start = graph();
+    SlicedExchange slices = exchange(start, 2 * start.numParams(), Optional.empty(), precision);
+    AveragingMaster.Round round = master(start, slices, 3).round(data(0));
+    MeanWeights weights =
+        MeanWeights.of(round.workers().stream().map(AveragingMaster.Part::targetTokens).toList());
+    float[] first = GraphState.of(start).parameters();
+    List<float[]> changed = new ArrayList<>();
+    for (int worker = 0; worker < 3; worker++) {
+      ComputationGraph replica = graph();
+      LocalTrainer.train(
+          replica, DATA, new SequenceOrder(60, 3), worker * 8L, 4, worker == 0 ? 1 : 2);
+      changed.add(GraphState.of(replica).parameters());
+    }
+    float[] got = state(slices);
+    for (int slice = 0; slice < first.length; slice += SLICE) {
+      int end = Math.min(first.length, slice + SLICE);
+      for (int i = slice; i < end; i++) {
+        float mean = 0;
+        for (int worker = 0; worker < 3; worker++) {
+          float scale = precision.scale(largest(changed.get(worker), first, slice, end));
+          float change = (changed.get(worker)[i] - first[i]) * scale;
+          mean += weights.weights()[worker] * (precision.decode(precision.encode(change)) / scale);
+        }
+        assertThat(got[i]).isEqualTo(mean / weights.divisor() + first[i]);
+      }
+    }
+    slices.release();
+  }
+
+  private static float largest(float[] values, float[] start, int from, int to) {
+    float largest = 0;
+    for (int i = from; i < to; i++) {
+      largest = Math.max(largest, Math.abs(values[i] - start[i]));
+    }
+    return largest;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fp32", "bf16", "fp16"})
+  void workersFindTheirOwnMomentsAgainAfterAResume(
+      String precision, @TempDir Path whole, @TempDir Path parts) throws IOException {
+    Map<String, Object> changes =
+        Map.of("workers", 2, "steps", 7, "moments", "local", "exchangePrecision", precision);
     new Trainer(spark, setup(whole, changes)).run(() -> false, m -> {});
     List<Metrics> seen = new ArrayList<>();
     new Trainer(spark, setup(parts, changes)).run(() -> seen.size() > 0, seen::add);
@@ -197,6 +265,11 @@ class SlicedExchangeSparkTest {
     assertThatThrownBy(() -> TrainConfigs.with(TrainConfigs.SMALL, Map.of("moments", "local")))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("train.exchange: got stock with train.moments = local")
+        .hasMessageContaining("wanted sliced");
+    assertThatThrownBy(
+            () -> TrainConfigs.with(TrainConfigs.SMALL, Map.of("exchangePrecision", "bf16")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("train.exchange: got stock with train.exchange-precision = bf16")
         .hasMessageContaining("wanted sliced");
   }
 
@@ -261,20 +334,34 @@ class SlicedExchangeSparkTest {
   }
 
   private static AveragingMaster master(SlicedExchange exchange) {
+    return master(graph(), exchange, 3);
+  }
+
+  private static AveragingMaster master(
+      ComputationGraph graph, SlicedExchange exchange, int workers) {
     return new AveragingMaster(
-        spark, graph().getConfiguration(), 3, 4, 1, exchange, Moments.AVERAGE, false);
+        spark, graph.getConfiguration(), workers, 4, 1, exchange, Moments.AVERAGE, false);
+  }
+
+  private static SlicedExchange exchange(Optional<OuterOptimizer> outer) {
+    ComputationGraph graph = graph();
+    return exchange(graph, 2 * graph.numParams(), outer, ExchangePrecision.FP32);
   }
 
   /** Many small slices, the last of each part shorter. */
-  private static SlicedExchange exchange(Optional<OuterOptimizer> outer) {
-    long parameters = graph().numParams();
+  private static SlicedExchange exchange(
+      ComputationGraph graph,
+      long updaterState,
+      Optional<OuterOptimizer> outer,
+      ExchangePrecision precision) {
     SlicedExchange exchange =
         new SlicedExchange(
             spark,
-            graph().getConfiguration().toJson(),
-            new Slicing(parameters, 2 * parameters, 1000),
+            graph.getConfiguration().toJson(),
+            new Slicing(graph.numParams(), updaterState, SLICE),
             outer,
-            new ParameterRanges(List.of()));
+            new ParameterRanges(List.of()),
+            precision);
     exchange.begin(new Origin.Fresh());
     return exchange;
   }

@@ -54,7 +54,8 @@ final class TrainConfigs {
           "recompute",
           OuterConfig.DEFAULT,
           0,
-          "cross");
+          "cross",
+          "fp32");
 
   private TrainConfigs() {}
 
