@@ -7,4 +7,7 @@ import java.util.Optional;
  *
  * @param base the model that they stand beside, where it lies elsewhere than they say
  */
-record AdapterBase(Optional<String> base) {}
+record AdapterBase(Optional<String> base) {
+  /** Where the adapters say. */
+  static final AdapterBase NAMED = new AdapterBase(Optional.empty());
+}

@@ -23,7 +23,8 @@ record EvaluateConfig(
     long seed,
     Evaluation evaluate,
     GateConfig gate,
-    ModelContext model) {
+    ModelContext model,
+    AdapterBase lora) {
 
   /** What can be measured. */
   enum Task {

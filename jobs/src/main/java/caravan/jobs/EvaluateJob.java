@@ -59,6 +59,7 @@ final class EvaluateJob extends Job<EvaluateConfig> {
     try (LoadedModel model =
         LoadedModel.open(
             config.checkpoint(),
+            config.lora(),
             config.tokenizer(),
             config.model(),
             config.evaluate().engine(),

@@ -29,7 +29,8 @@ record GenerateConfig(
     boolean chat,
     Optional<Boolean> addBos,
     Generation generate,
-    ModelContext model) {
+    ModelContext model,
+    AdapterBase lora) {
 
   /**
    * @param engine {@code cpu}, {@code nd4j} or {@code cuda}
@@ -79,6 +80,7 @@ record GenerateConfig(
         true,
         addBos,
         generate,
-        model);
+        model,
+        lora);
   }
 }

@@ -71,6 +71,7 @@ final class GenerateJob extends Job<GenerateConfig> {
     try (LoadedModel model =
         LoadedModel.open(
             config.checkpoint(),
+            config.lora(),
             config.tokenizer(),
             config.model(),
             config.generate().engine(),

@@ -49,7 +49,7 @@ final class InspectJob extends Job<InspectJob.Config> {
   /**
    * @param rows first rows to show
    */
-  record Config(String input, int rows, long seed, Inspect inspect) {
+  record Config(String input, int rows, long seed, Inspect inspect, AdapterBase lora) {
     Config {
       if (rows < 0) {
         throw new IllegalArgumentException("rows: got " + rows + ", wanted 0 or more");
@@ -87,7 +87,7 @@ final class InspectJob extends Job<InspectJob.Config> {
     } else if (storage.status(path).get().isFile()) {
       tokenizer(Tokenizers.read(config.input(), hadoop), config.rows());
     } else {
-      model(config.input(), hadoop);
+      model(config.input(), config.lora().base(), hadoop);
     }
     return Caravan.DONE;
   }
@@ -229,14 +229,14 @@ final class InspectJob extends Job<InspectJob.Config> {
     }
   }
 
-  private static void model(String path, Configuration hadoop) {
+  private static void model(String path, Optional<String> base, Configuration hadoop) {
     List<Long> steps = new CheckpointStore(path, hadoop).steps();
     if (!steps.isEmpty()) {
       line("%s: a training's output, checkpoints of steps %s", path, steps);
       training(MetricsLog.read(path, hadoop));
     }
-    Checkpoints.adapters(path, hadoop, Optional.empty()).ifPresent(InspectJob::adapters);
-    try (Checkpoint model = Checkpoints.open(path, hadoop)) {
+    Checkpoints.adapters(path, hadoop, base).ifPresent(InspectJob::adapters);
+    try (Checkpoint model = Checkpoints.open(path, hadoop, base)) {
       LlamaConfig shape = model.config();
       line("%s", ExportJob.described(model, path));
       line(

@@ -72,6 +72,7 @@ final class LoadedModel implements AutoCloseable {
 
   /**
    * @param path whatever {@link ModelFiles#open} takes
+   * @param adapters what reading adapters takes
    * @param tokenizer a tokenizer.model, or a llama2.c tokenizer ({@code .bin}); the checkpoint's
    *     own where none is given
    * @param context how its positions are to be read
@@ -80,12 +81,13 @@ final class LoadedModel implements AutoCloseable {
    */
   static LoadedModel open(
       String path,
+      AdapterBase adapters,
       Optional<String> tokenizer,
       ModelContext context,
       String engine,
       int threads,
       Configuration hadoop) {
-    return open(path, tokenizer, context, engine, threads, WeightType.F32, hadoop);
+    return open(path, adapters, tokenizer, context, engine, threads, WeightType.F32, hadoop);
   }
 
   /**
@@ -93,6 +95,7 @@ final class LoadedModel implements AutoCloseable {
    */
   static LoadedModel open(
       String path,
+      AdapterBase adapters,
       Optional<String> tokenizer,
       ModelContext context,
       String engine,
@@ -100,7 +103,7 @@ final class LoadedModel implements AutoCloseable {
       WeightType weights,
       Configuration hadoop) {
     if (weights == WeightType.F32 || !Engines.packs(engine)) {
-      Checkpoint whole = ModelFiles.open(path, hadoop);
+      Checkpoint whole = ModelFiles.open(path, hadoop, adapters.base());
       return opened(
           whole.head(),
           new Weights(Optional.of(whole), Optional.empty()),
@@ -110,11 +113,12 @@ final class LoadedModel implements AutoCloseable {
           shape -> Engines.open(engine, shape, threads, weights),
           hadoop);
     }
-    return packed(path, tokenizer, context, threads, weights, hadoop);
+    return packed(path, adapters, tokenizer, context, threads, weights, hadoop);
   }
 
   private static LoadedModel packed(
       String path,
+      AdapterBase adapters,
       Optional<String> tokenizer,
       ModelContext context,
       int threads,
@@ -127,6 +131,7 @@ final class LoadedModel implements AutoCloseable {
           ModelFiles.read(
               path,
               hadoop,
+              adapters.base(),
               shape -> {
                 packed[0] = FrozenBase.packed(shape, weights);
                 return packed[0]::put;

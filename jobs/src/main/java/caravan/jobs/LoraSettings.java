@@ -4,7 +4,9 @@ import caravan.model.LlamaConfig;
 import caravan.model.LoraConfig;
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.Checkpoints;
+import caravan.model.engine.WeightType;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 
@@ -17,6 +19,7 @@ import org.apache.hadoop.conf.Configuration;
  * @param targetModules projections that get an adapter
  * @param rslora scale alpha / √rank instead of alpha / rank
  * @param modulesToSave modules trained in full beside the adapters
+ * @param baseWeights how the frozen base lies in memory: fp32, bf16 or q8_0
  * @param base of a checkpoint that holds adapters, where it lies elsewhere than they say
  */
 record LoraSettings(
@@ -26,19 +29,28 @@ record LoraSettings(
     List<String> targetModules,
     boolean rslora,
     List<String> modulesToSave,
+    String baseWeights,
     Optional<String> base) {
 
   private static final double ALPHA = 16;
+  private static final String FP32 = "fp32";
+  private static final Map<String, WeightType> BASE_WEIGHTS =
+      Map.of(FP32, WeightType.F32, "bf16", WeightType.BF16, "q8_0", WeightType.Q8_0);
 
   LoraSettings {
     if (rank < 0) {
       throw new IllegalArgumentException("lora.rank: got " + rank + ", wanted 0 or more");
+    }
+    if (!BASE_WEIGHTS.containsKey(baseWeights)) {
+      throw new IllegalArgumentException(
+          "lora.base-weights: got " + baseWeights + ", wanted fp32, bf16 or q8_0");
     }
     boolean others =
         alpha != ALPHA
             || dropout != 0
             || rslora
             || !modulesToSave.isEmpty()
+            || !baseWeights.equals(FP32)
             || !targetModules.equals(LoraConfig.PROJECTIONS);
     if (rank == 0 && others) {
       throw new IllegalArgumentException(
@@ -77,10 +89,14 @@ record LoraSettings(
       Optional<Checkpoint> held = Checkpoints.adapters(path, hadoop, base);
       if (held.isPresent()) {
         requireSame(path, held.get(), lora, shape);
-        return held.get();
+        return packed(held.get());
       }
-      return Checkpoints.adapted(path, hadoop, whole, shape, lora, seed);
+      return packed(Checkpoints.adapted(path, hadoop, whole, shape, lora, seed));
     }
+  }
+
+  private Checkpoint packed(Checkpoint start) {
+    return start.withBaseWeights(BASE_WEIGHTS.get(baseWeights));
   }
 
   private static void requireSame(

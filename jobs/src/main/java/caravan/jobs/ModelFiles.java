@@ -24,14 +24,8 @@ final class ModelFiles {
   /**
    * @param path a GGUF file (.gguf), a llama2.c model (.bin), a file of torch.save (.pt, .pth,
    *     .bin), or whatever {@link Checkpoints#open} takes
-   * @throws IllegalArgumentException when there is no such model, or it is damaged or not a Llama
-   */
-  static Checkpoint open(String path, Configuration hadoop) {
-    return open(path, hadoop, Optional.empty());
-  }
-
-  /**
    * @param base of adapters, where it lies elsewhere than they say
+   * @throws IllegalArgumentException when there is no such model, or it is damaged or not a Llama
    */
   static Checkpoint open(String path, Configuration hadoop, Optional<String> base) {
     if (isTorch(path, hadoop)) {
@@ -60,10 +54,14 @@ final class ModelFiles {
   /**
    * Reads what {@link #open} opens without keeping its weights.
    *
+   * @param base of adapters, where it lies elsewhere than they say
    * @param weights makes what receives them
    */
   static CheckpointHead read(
-      String path, Configuration hadoop, Function<LlamaConfig, WeightSink> weights) {
+      String path,
+      Configuration hadoop,
+      Optional<String> base,
+      Function<LlamaConfig, WeightSink> weights) {
     if (isTorch(path, hadoop)) {
       return TorchModel.read(path, hadoop, weights);
     }
@@ -71,14 +69,15 @@ final class ModelFiles {
       return Llama2c.read(path, hadoop, weights);
     }
     if (!path.endsWith(GGUF)) {
-      return Checkpoints.read(path, hadoop, Optional.empty(), weights);
+      return Checkpoints.read(path, hadoop, base, weights);
     }
     Gguf.Head file = Gguf.read(path, hadoop, weights);
     return new CheckpointHead(
         file.head().config(),
         file.head().specialTokens(),
         file.head().state(),
-        new GgufVocabulary(file.metadata(), path).files());
+        new GgufVocabulary(file.metadata(), path).files(),
+        Optional.empty());
   }
 
   private static boolean isTorch(String path, Configuration hadoop) {

@@ -121,7 +121,13 @@ class EvaluateJobTest {
     System.arraycopy(ids, given, targets, given - 1, ids.length - given);
     try (LoadedModel model =
             LoadedModel.open(
-                checkpoint, Optional.empty(), ModelContext.OWN, "cpu", 1, new Configuration());
+                checkpoint,
+                AdapterBase.NAMED,
+                Optional.empty(),
+                ModelContext.OWN,
+                "cpu",
+                1,
+                new Configuration());
         LlamaEngine engine = new CpuEngine(model.config(), 1)) {
       float[] scores =
           engine

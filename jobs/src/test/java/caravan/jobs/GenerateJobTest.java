@@ -72,7 +72,13 @@ class GenerateJobTest {
     System.arraycopy(ids, prompt, targets, prompt - 1, ids.length - prompt);
     try (LoadedModel model =
         LoadedModel.open(
-            checkpoint, Optional.empty(), ModelContext.OWN, "cpu", 1, new Configuration())) {
+            checkpoint,
+            AdapterBase.NAMED,
+            Optional.empty(),
+            ModelContext.OWN,
+            "cpu",
+            1,
+            new Configuration())) {
       LlamaEngine engine = new CpuEngine(model.config(), 1);
       boolean[] greedy =
           engine
@@ -200,7 +206,13 @@ class GenerateJobTest {
     Path tokenizer = Files.write(folder.resolve("tokenizer.bin"), llama2cTokenizer());
     try (LoadedModel loaded =
         LoadedModel.open(
-            checkpoint, Optional.empty(), ModelContext.OWN, "cpu", 1, new Configuration())) {
+            checkpoint,
+            AdapterBase.NAMED,
+            Optional.empty(),
+            ModelContext.OWN,
+            "cpu",
+            1,
+            new Configuration())) {
       Llama2c.write(model, new Configuration(), loaded.checkpoint(), false);
     }
 

@@ -75,8 +75,8 @@ class ModelFilesTest {
 
     String back = folder.resolve("back").toString();
     assertThat(CommandLine.run("import", "input=" + file, "output=" + back).status()).isZero();
-    try (Checkpoint before = ModelFiles.open(checkpoint, HADOOP);
-        Checkpoint after = ModelFiles.open(back, HADOOP)) {
+    try (Checkpoint before = ModelFiles.open(checkpoint, HADOOP, Optional.empty());
+        Checkpoint after = ModelFiles.open(back, HADOOP, Optional.empty())) {
       assertThat(after.config()).isEqualTo(before.config());
       assertThat(after.specialTokens()).isEqualTo(before.specialTokens());
       assertThat(floats(after)).isEqualTo(floats(before));
@@ -91,8 +91,8 @@ class ModelFilesTest {
     String llama2c = folder.resolve("model.bin").toString();
     for (String file : List.of(gguf, llama2c)) {
       assertThat(export(file, "export.weights=q8_0").status()).isZero();
-      try (Checkpoint before = ModelFiles.open(checkpoint, HADOOP);
-          Checkpoint after = ModelFiles.open(file, HADOOP)) {
+      try (Checkpoint before = ModelFiles.open(checkpoint, HADOOP, Optional.empty());
+          Checkpoint after = ModelFiles.open(file, HADOOP, Optional.empty())) {
         float[] wanted = floats(before);
         float[] got = floats(after);
         double worst = 0;
@@ -156,7 +156,8 @@ class ModelFilesTest {
 
   private static boolean addsBos(String model, Optional<Boolean> asked) {
     try (LoadedModel loaded =
-        LoadedModel.open(model, Optional.empty(), ModelContext.OWN, "cpu", 1, HADOOP)) {
+        LoadedModel.open(
+            model, AdapterBase.NAMED, Optional.empty(), ModelContext.OWN, "cpu", 1, HADOOP)) {
       return loaded.addsBos(asked);
     }
   }
@@ -242,8 +243,10 @@ class ModelFilesTest {
       Said said =
           CommandLine.run("import", "input=" + golden.resolve(twin.getKey()), "output=" + output);
       assertThat(said.status()).as(said.err()).isZero();
-      try (Checkpoint after = ModelFiles.open(output, HADOOP);
-          Checkpoint wanted = ModelFiles.open(golden.resolve(twin.getValue()).toString(), HADOOP)) {
+      try (Checkpoint after = ModelFiles.open(output, HADOOP, Optional.empty());
+          Checkpoint wanted =
+              ModelFiles.open(
+                  golden.resolve(twin.getValue()).toString(), HADOOP, Optional.empty())) {
         assertThat(after.config()).isEqualTo(wanted.config());
         assertThat(floats(after)).isEqualTo(floats(wanted));
       }

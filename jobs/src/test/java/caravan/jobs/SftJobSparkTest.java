@@ -154,7 +154,13 @@ class SftJobSparkTest {
     assertThat(stored.targets()[answer.end() - 2]).isEqualTo(TinyModel.TOKENIZER.eosId());
     try (LoadedModel model =
             LoadedModel.open(
-                checkpoint, Optional.empty(), ModelContext.OWN, "cpu", 1, new Configuration());
+                checkpoint,
+                AdapterBase.NAMED,
+                Optional.empty(),
+                ModelContext.OWN,
+                "cpu",
+                1,
+                new Configuration());
         LlamaEngine engine = new CpuEngine(model.config(), 1);
         FloatPointer gradient = new FloatPointer(model.checkpoint().parameters().limit())) {
       FloatPointer parameters = model.checkpoint().parameters();
@@ -190,7 +196,7 @@ class SftJobSparkTest {
             .orElseThrow()
             .loss();
     SequenceSource marked = ChatSequenceSource.open(hadoop, output + "/sequences", "train", true);
-    try (Checkpoint model = ModelFiles.open(checkpoint, hadoop);
+    try (Checkpoint model = ModelFiles.open(checkpoint, hadoop, Optional.empty());
         LlamaEngine engine = new CpuEngine(model.config(), 1);
         FloatPointer gradient = new FloatPointer(model.parameters().limit())) {
       List<Double> isolated = new ArrayList<>();

@@ -65,7 +65,13 @@ class SmolLm2IT {
         .startsWith("import: 134,515,008 parameters (30 layers, width 576, 49,152 token ids)");
     model =
         LoadedModel.open(
-            imported(), Optional.empty(), ModelContext.OWN, "cpu", 2, new Configuration());
+            imported(),
+            AdapterBase.NAMED,
+            Optional.empty(),
+            ModelContext.OWN,
+            "cpu",
+            2,
+            new Configuration());
   }
 
   @AfterAll

@@ -4,6 +4,7 @@ import caravan.model.Adaptation;
 import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
+import caravan.model.engine.WeightType;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.javacpp.FloatPointer;
@@ -79,9 +80,22 @@ public record Checkpoint(
         tokenizerFiles);
   }
 
+  /** The same, of adapters that are trained beside a base whose matrices lie so. */
+  public Checkpoint withBaseWeights(WeightType type) {
+    return new Checkpoint(
+        config,
+        specialTokens,
+        parameters,
+        moments,
+        outerMomentum,
+        state,
+        tokenizerFiles,
+        adaptation.map(a -> a.withBaseWeights(type)));
+  }
+
   /** What it holds beside its tensors. */
   public CheckpointHead head() {
-    return new CheckpointHead(config, specialTokens, state, tokenizerFiles);
+    return new CheckpointHead(config, specialTokens, state, tokenizerFiles, adaptation);
   }
 
   @Override

@@ -1,6 +1,5 @@
 package caravan.model.checkpoint;
 
-import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import com.fasterxml.jackson.core.type.TypeReference;
@@ -107,41 +106,25 @@ final class CheckpointFolder {
 
   /** Writes a training checkpoint. */
   void write(long step, Checkpoint checkpoint) {
-    boolean adapters = checkpoint.adaptation().isPresent();
-    write(
-        step,
-        checkpoint.head(),
-        head -> adapters ? writeTokenizer(head.tokenizerFiles()) : writeHead(head),
-        unused -> writeTensors(checkpoint));
+    write(step, checkpoint.head(), unused -> writeTensors(checkpoint));
   }
 
   /** Writes a training checkpoint whose tensors lie elsewhere. */
   void write(long step, CheckpointHead head, TensorFiles tensors) {
-    write(step, head, this::writeHead, tensors);
-  }
-
-  private void write(
-      long step,
-      CheckpointHead head,
-      Function<CheckpointHead, Map<String, Directory.Fingerprint>> writeHead,
-      TensorFiles tensors) {
     if (directory.exists()) {
       delete();
     }
     var files = new LinkedHashMap<String, Directory.Fingerprint>();
     files.put(STATE, directory.write(STATE, json(head.state())));
-    files.putAll(writeHead.apply(head));
+    files.putAll(head.adaptation().isPresent() ? writeAdapterHead(head) : writeHead(head));
     files.putAll(tensors.write(directory.path()));
     directory.write(MANIFEST, manifest(step, files));
   }
 
   private Map<String, Directory.Fingerprint> writeTensors(Checkpoint checkpoint) {
     var files = new LinkedHashMap<String, Directory.Fingerprint>();
-    if (checkpoint.adaptation().isPresent()) {
-      files.putAll(writeAdapters(checkpoint));
-    } else {
-      files.put(HuggingFaceWeights.FILE, writeWeights(checkpoint));
-    }
+    TrainedShape shape = TrainedShape.of(checkpoint.config(), checkpoint.adaptation());
+    files.put(shape.file(), writeWeights(checkpoint));
     checkpoint
         .moments()
         .ifPresent(
@@ -164,48 +147,36 @@ final class CheckpointFolder {
   }
 
   private static long outerLength(Checkpoint checkpoint) {
-    return checkpoint
-        .adaptation()
-        .map(a -> new AdapterLayout(checkpoint.config(), a.lora()).length())
-        .orElseGet(() -> new ParameterLayout(checkpoint.config()).length());
+    return TrainedShape.of(checkpoint.config(), checkpoint.adaptation()).layout().length();
   }
 
   /** Writes Hugging Face's files alone, or PEFT's. */
   Map<String, Directory.Fingerprint> writeModel(Checkpoint checkpoint) {
-    if (checkpoint.adaptation().isPresent()) {
-      var adapters = new LinkedHashMap<>(writeTokenizer(checkpoint.tokenizerFiles()));
-      adapters.putAll(
-          PeftFiles.write(
-              directory,
-              checkpoint.config(),
-              checkpoint.adaptation().get(),
-              checkpoint.parameters()));
-      return adapters;
-    }
-    var files = new LinkedHashMap<>(writeHead(checkpoint.head()));
-    files.put(HuggingFaceWeights.FILE, writeWeights(checkpoint));
-    return files;
-  }
-
-  private Map<String, Directory.Fingerprint> writeAdapters(Checkpoint checkpoint) {
+    CheckpointHead head = checkpoint.head();
     var files =
-        new LinkedHashMap<>(
-            PeftFiles.write(
-                directory,
-                checkpoint.config(),
-                checkpoint.adaptation().orElseThrow(),
-                checkpoint.parameters()));
-    byte[] shape = HuggingFaceConfig.configJson(checkpoint.config(), checkpoint.specialTokens());
-    files.put(ADAPTED_CONFIG, directory.write(ADAPTED_CONFIG, shape));
+        new LinkedHashMap<>(head.adaptation().isPresent() ? writePeftHead(head) : writeHead(head));
+    files.put(TrainedShape.of(head.config(), head.adaptation()).file(), writeWeights(checkpoint));
     return files;
   }
 
   private Directory.Fingerprint writeWeights(Checkpoint checkpoint) {
-    return directory.write(
-        HuggingFaceWeights.FILE,
-        out ->
-            HuggingFaceWeights.write(
-                out, checkpoint.config(), FloatSource.of(checkpoint.parameters())));
+    TrainedShape shape = TrainedShape.of(checkpoint.config(), checkpoint.adaptation());
+    return CheckpointTensors.writeModel(directory, shape, FloatSource.of(checkpoint.parameters()));
+  }
+
+  private Map<String, Directory.Fingerprint> writePeftHead(CheckpointHead head) {
+    var files = new LinkedHashMap<>(writeTokenizer(head.tokenizerFiles()));
+    files.put(
+        PeftFiles.CONFIG,
+        PeftFiles.writeConfig(directory, head.config(), head.adaptation().orElseThrow()));
+    return files;
+  }
+
+  private Map<String, Directory.Fingerprint> writeAdapterHead(CheckpointHead head) {
+    var files = new LinkedHashMap<>(writePeftHead(head));
+    byte[] shape = HuggingFaceConfig.configJson(head.config(), head.specialTokens());
+    files.put(ADAPTED_CONFIG, directory.write(ADAPTED_CONFIG, shape));
+    return files;
   }
 
   private Map<String, Directory.Fingerprint> writeTokenizer(Map<String, byte[]> tokenizerFiles) {
@@ -356,7 +327,8 @@ final class CheckpointFolder {
         HuggingFaceConfig.config(file, where),
         HuggingFaceConfig.specialTokens(file, where),
         isOurs() ? state() : Map.of(),
-        tokenizerFiles());
+        tokenizerFiles(),
+        Optional.empty());
   }
 
   /** Reads without comparing checksums. */

@@ -1,7 +1,5 @@
 package caravan.model.checkpoint;
 
-import caravan.model.LlamaConfig;
-import caravan.model.ParameterLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,14 +20,21 @@ public final class CheckpointTensors {
   private CheckpointTensors() {}
 
   /**
-   * Writes model.safetensors.
+   * Writes {@link TrainedShape#file}.
    *
-   * @param parameters in the order of {@link ParameterLayout}
+   * @param parameters in the order of the shape's layout
    */
   public static Directory.Fingerprint writeModel(
-      String directory, Configuration hadoop, LlamaConfig config, FloatSource parameters) {
-    return Directory.of(directory, hadoop)
-        .write(MODEL, out -> HuggingFaceWeights.write(out, config, parameters));
+      String directory, Configuration hadoop, TrainedShape shape, FloatSource parameters) {
+    return writeModel(Directory.of(directory, hadoop), shape, parameters);
+  }
+
+  static Directory.Fingerprint writeModel(
+      Directory directory, TrainedShape shape, FloatSource parameters) {
+    return shape.adapters() == null
+        ? directory.write(
+            shape.file(), out -> HuggingFaceWeights.write(out, shape.model(), parameters))
+        : PeftFiles.writeWeights(directory, shape.adapterLayout(), parameters);
   }
 
   /**
@@ -61,13 +66,17 @@ public final class CheckpointTensors {
   /**
    * Reads a checkpoint's parameters.
    *
-   * @param parameters receives them, in the order of {@link ParameterLayout}
+   * @param parameters receives them, in the order of the shape's layout
    * @throws IllegalArgumentException when they are missing or of another shape
    */
   public static void readModel(
-      String directory, Configuration hadoop, LlamaConfig config, FloatPointer parameters) {
-    HuggingFaceWeights.read(
-        Directory.of(directory, hadoop), config, shape -> WeightSink.into(parameters));
+      String path, Configuration hadoop, TrainedShape shape, FloatPointer parameters) {
+    Directory directory = Directory.of(path, hadoop);
+    if (shape.adapters() == null) {
+      HuggingFaceWeights.read(directory, shape.model(), unused -> WeightSink.into(parameters));
+    } else {
+      PeftFiles.read(directory, shape.adapterLayout(), parameters);
+    }
   }
 
   /**

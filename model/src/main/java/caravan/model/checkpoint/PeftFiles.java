@@ -89,9 +89,16 @@ final class PeftFiles {
         && layout.saved().containsKey(layout.model().embedding());
   }
 
-  static Map<String, Directory.Fingerprint> write(
-      Directory directory, LlamaConfig model, Adaptation adaptation, FloatPointer trained) {
-    AdapterLayout layout = new AdapterLayout(model, adaptation.lora());
+  static Directory.Fingerprint writeConfig(
+      Directory directory, LlamaConfig model, Adaptation adaptation) {
+    return directory.write(CONFIG, config(new AdapterLayout(model, adaptation.lora()), adaptation));
+  }
+
+  /**
+   * @param trained in the layout's order
+   */
+  static Directory.Fingerprint writeWeights(
+      Directory directory, AdapterLayout layout, FloatSource trained) {
     List<SafeTensors.Source> sources = new ArrayList<>();
     for (Slice slice : slices(layout)) {
       sources.add(new SafeTensors.Source(slice.name(), slice.shape(), trained, slice.offset()));
@@ -99,12 +106,7 @@ final class PeftFiles {
         sources.add(new SafeTensors.Source(HEAD, slice.shape(), trained, slice.offset()));
       }
     }
-    Map<String, Directory.Fingerprint> files = new LinkedHashMap<>();
-    files.put(CONFIG, directory.write(CONFIG, config(layout, adaptation)));
-    files.put(
-        WEIGHTS,
-        directory.write(WEIGHTS, out -> SafeTensors.write(out, Map.of("format", "pt"), sources)));
-    return files;
+    return directory.write(WEIGHTS, out -> SafeTensors.write(out, Map.of("format", "pt"), sources));
   }
 
   private static byte[] config(AdapterLayout layout, Adaptation adaptation) {
@@ -228,6 +230,17 @@ final class PeftFiles {
    */
   static FloatPointer read(Directory directory, AdapterLayout layout) {
     FloatPointer trained = new FloatPointer(layout.length());
+    try {
+      read(directory, layout, trained);
+      return trained;
+    } catch (RuntimeException e) {
+      trained.close();
+      throw e;
+    }
+  }
+
+  /** Reads it into memory that is there. */
+  static void read(Directory directory, AdapterLayout layout, FloatPointer trained) {
     try (SafeTensors file = SafeTensors.open(directory, WEIGHTS)) {
       var unexpected = new TreeSet<>(file.entries().keySet());
       for (Slice slice : slices(layout)) {
@@ -251,10 +264,6 @@ final class PeftFiles {
                     layout.lora().targetModules(),
                     layout.lora().modulesToSave()));
       }
-      return trained;
-    } catch (RuntimeException e) {
-      trained.close();
-      throw e;
     }
   }
 

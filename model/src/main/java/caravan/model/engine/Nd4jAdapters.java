@@ -81,10 +81,7 @@ public final class Nd4jAdapters implements LlamaEngine {
 
   private INDArray read(Tensor tensor) {
     INDArray floats = Nd4j.createUninitialized(DataType.FLOAT, tensor.rows(), tensor.cols());
-    Buffer.Address.copy(
-        Weights.addressOf(base.parameters()) + tensor.offset() * Float.BYTES,
-        floats.data().address(),
-        tensor.length());
+    base.copy(tensor, floats.data().address());
     return floats;
   }
 

@@ -1,8 +1,8 @@
 package caravan.model.train;
 
-import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
 import caravan.model.checkpoint.CheckpointTensors;
+import caravan.model.checkpoint.TrainedShape;
 import java.io.Serializable;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
@@ -44,7 +44,7 @@ sealed interface Origin extends Serializable {
    * @param vectors of the optimizer's state in it; 0 to start with all zeros
    */
   record Saved(
-      String directory, SerializableConfiguration hadoop, LlamaConfig model, int step, int vectors)
+      String directory, SerializableConfiguration hadoop, TrainedShape model, int step, int vectors)
       implements Origin {
     @Override
     public Optional<FloatPointer> into(ComputationGraph graph, boolean moving) {

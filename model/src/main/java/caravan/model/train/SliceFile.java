@@ -1,8 +1,8 @@
 package caravan.model.train;
 
-import caravan.model.LlamaConfig;
 import caravan.model.checkpoint.CheckpointTensors;
 import caravan.model.checkpoint.Directory;
+import caravan.model.checkpoint.TrainedShape;
 import java.io.Serializable;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.util.SerializableConfiguration;
@@ -17,7 +17,7 @@ record SliceFile(
     Kind kind,
     String directory,
     SerializableConfiguration hadoop,
-    LlamaConfig model,
+    TrainedShape model,
     int vectors,
     StateBlocks.Reader state)
     implements Serializable {
@@ -31,7 +31,7 @@ record SliceFile(
   /** The file's name in the checkpoint. */
   String name() {
     return switch (kind) {
-      case MODEL -> CheckpointTensors.MODEL;
+      case MODEL -> model.file();
       case OPTIMIZER -> CheckpointTensors.OPTIMIZER;
       case OUTER -> CheckpointTensors.OUTER;
     };

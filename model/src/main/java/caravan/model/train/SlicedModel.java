@@ -1,16 +1,17 @@
 package caravan.model.train;
 
 import caravan.model.LlamaGraph;
-import caravan.model.ParameterLayout;
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.CheckpointHead;
 import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.model.checkpoint.Directory;
+import caravan.model.checkpoint.TrainedShape;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.spark.api.java.JavaRDD;
@@ -40,6 +41,7 @@ final class SlicedModel implements TrainedModel {
   private final JavaSparkContext spark;
   private final Trainer.Setup setup;
   private final ComputationGraphConfiguration configuration;
+  private final TrainedShape trained;
   private final Slicing slicing;
   private final Moments moments;
 
@@ -64,9 +66,9 @@ final class SlicedModel implements TrainedModel {
     this.setup = setup;
     TrainConfig config = setup.config();
     FlatOptimizer updater = config.updater(setup.model());
-    configuration =
-        LlamaGraph.configuration(config.layer(setup.model(), setup.seed()), updater, setup.seed());
-    long parameters = new ParameterLayout(setup.model()).length();
+    configuration = LlamaGraph.configuration(Trainer.layer(setup), updater, setup.seed());
+    trained = TrainedShape.of(setup.model(), setup.adaptation());
+    long parameters = trained.layout().length();
     moments = Moments.of(config, setup.output(), spark.hadoopConfiguration());
     vectors = moments.travel() ? updater.stateVectors() : 0;
     slicing =
@@ -100,14 +102,21 @@ final class SlicedModel implements TrainedModel {
         config.onWorkerLoss().equals("continue"));
   }
 
-  /** Writes the base model to where executors can read it. */
+  /** Writes what the base model begins with to where executors can read it. */
   private Origin base() {
     String directory = setup.output() + "/" + BASE;
     Checkpoints.export(
         directory,
         spark.hadoopConfiguration(),
-        Checkpoint.ofModel(
-            setup.model(), setup.specialTokens(), setup.base().orElseThrow(), Map.of()));
+        new Checkpoint(
+            setup.model(),
+            setup.specialTokens(),
+            setup.base().orElseThrow(),
+            Optional.empty(),
+            Optional.empty(),
+            Map.of(),
+            Map.of(),
+            setup.adaptation()));
     return saved(directory, 0, 0);
   }
 
@@ -115,7 +124,7 @@ final class SlicedModel implements TrainedModel {
     return new Origin.Saved(
         directory,
         new SerializableConfiguration(spark.hadoopConfiguration()),
-        setup.model(),
+        trained,
         step,
         stateVectors);
   }
@@ -282,7 +291,11 @@ final class SlicedModel implements TrainedModel {
                   store.save(
                       step,
                       new CheckpointHead(
-                          setup.model(), setup.specialTokens(), fields, setup.tokenizerFiles()),
+                          setup.model(),
+                          setup.specialTokens(),
+                          fields,
+                          setup.tokenizerFiles(),
+                          setup.adaptation()),
                       this::write),
               () -> {
                 state.release();
@@ -299,7 +312,7 @@ final class SlicedModel implements TrainedModel {
                 kind,
                 directory,
                 new SerializableConfiguration(spark.hadoopConfiguration()),
-                setup.model(),
+                trained,
                 vectors,
                 state.reader());
         boolean there =

@@ -252,12 +252,6 @@ public record TrainConfig(
    */
   void requireAdapters() {
     Engines.requireAdapters(engine);
-    if (!exchange.equals("stock")) {
-      throw new IllegalArgumentException(
-          "train.exchange: got "
-              + exchange
-              + " with lora.rank above 0, wanted stock: adapters are small enough for the driver");
-    }
     if (!freeze.isEmpty() || blockSteps > 0) {
       throw new IllegalArgumentException(
           "train.freeze and train.block-steps: got "

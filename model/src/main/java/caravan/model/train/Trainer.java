@@ -136,7 +136,7 @@ public final class Trainer {
     store = new CheckpointStore(setup.output(), spark.hadoopConfiguration());
     identity = TrainingIdentity.of(setup);
     model =
-        config.exchange().equals("sliced") && setup.adaptation().isEmpty()
+        config.exchange().equals("sliced")
             ? new SlicedModel(spark, setup)
             : new DriverModel(spark, setup, initial(setup));
     Optional<CheckpointStore.Found> found = checkpoint();
@@ -200,7 +200,8 @@ public final class Trainer {
         .toList();
   }
 
-  private static LlamaLayer layer(Setup setup) {
+  /** The layer that a training trains. */
+  static LlamaLayer layer(Setup setup) {
     LlamaLayer whole = setup.config().layer(setup.model(), setup.seed());
     setup.adaptation().ifPresent(unused -> setup.config().requireAdapters());
     return setup.adaptation().map(whole::beside).orElse(whole);

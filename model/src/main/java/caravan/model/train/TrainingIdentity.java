@@ -1,6 +1,8 @@
 package caravan.model.train;
 
+import caravan.model.Adaptation;
 import caravan.model.LlamaConfig;
+import caravan.model.engine.WeightType;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
@@ -33,8 +35,14 @@ record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
     fields.put("train.moments", config.moments());
     fields.put("train.outer.kind", config.outer().kind());
     fields.put("train.packing", config.packing());
-    fields.put("lora", setup.adaptation().map(a -> a.lora().toString()).orElse("none"));
+    fields.put("lora", setup.adaptation().map(TrainingIdentity::adapters).orElse("none"));
     return new TrainingIdentity(setup.model(), fields);
+  }
+
+  private static String adapters(Adaptation adaptation) {
+    WeightType weights = adaptation.baseWeights();
+    String beside = weights == WeightType.F32 ? "" : " beside a base in " + weights.key();
+    return adaptation.lora() + beside;
   }
 
   /**

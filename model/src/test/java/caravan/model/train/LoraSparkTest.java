@@ -12,6 +12,7 @@ import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.Checkpoints;
 import caravan.model.checkpoint.SpecialTokens;
+import caravan.model.engine.WeightType;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,6 +28,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.learning.config.Sgd;
 
 class LoraSparkTest {
@@ -128,6 +131,54 @@ class LoraSparkTest {
   }
 
   @Test
+  void theSlicedExchangeGivesTheBitsOfTheStockOneAlsoAfterAStop(
+      @TempDir Path stock, @TempDir Path sliced) {
+    TrainConfig config =
+        TrainConfigs.with(
+            TrainConfigs.SMALL, Map.of("steps", 12, "workers", 2, "averagingSteps", 3));
+    TrainConfig other = TrainConfigs.with(config, Map.of("exchange", "sliced"));
+    try (Checkpoint start = start(LORA)) {
+      Trainer.Outcome wanted =
+          new Trainer(spark, setup(stock, config, start)).run(() -> false, m -> {});
+      List<Metrics> seen = new ArrayList<>();
+      new Trainer(spark, setup(sliced, other, start)).run(() -> seen.size() > 1, seen::add);
+      Trainer.Outcome got =
+          new Trainer(spark, setup(sliced, other, start)).run(() -> false, m -> {});
+      assertThat(got.validationLoss()).isEqualTo(wanted.validationLoss());
+    }
+    assertThat(trained(sliced, 12)).containsExactly(trained(stock, 12));
+    Path checkpoint = sliced.resolve("checkpoints/step-00000012");
+    for (String name : List.of("adapter_model.safetensors", "caravan/optimizer.safetensors")) {
+      assertThat(checkpoint.resolve(name))
+          .hasSameBinaryContentAs(stock.resolve("checkpoints/step-00000012").resolve(name));
+    }
+    assertThat(checkpoint.resolve("model.safetensors")).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = WeightType.class,
+      names = {"BF16", "Q8_0"})
+  void besideAPackedBaseTrainingGoesOnWithTheSameBitsAndOnlyBesideTheSame(
+      WeightType type, @TempDir Path whole, @TempDir Path parts) {
+    try (Checkpoint start = start(LORA).withBaseWeights(type);
+        Checkpoint floats = start(LORA)) {
+      Trainer.Outcome outcome =
+          new Trainer(spark, setup(whole, 12, start)).run(() -> false, m -> {});
+      double first = MetricsLog.read(whole.toString(), HADOOP).get(0).validationLoss();
+      assertThat(outcome.validationLoss()).isLessThan(first);
+      List<Metrics> seen = new ArrayList<>();
+      new Trainer(spark, setup(parts, 12, start)).run(() -> seen.size() > 1, seen::add);
+      new Trainer(spark, setup(parts, 12, start)).run(() -> false, m -> {});
+      assertThat(trained(parts, 12)).containsExactly(trained(whole, 12));
+      assertThatThrownBy(() -> new Trainer(spark, setup(parts, 15, floats)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("beside a base in " + type.key())
+          .hasMessageContaining("this run has LoraConfig");
+    }
+  }
+
+  @Test
   void aTrainingOfAllParametersDoesNotGoOnFromAdapters(@TempDir Path output) {
     try (Checkpoint start = start(LORA);
         Checkpoint all = Checkpoints.open(base, HADOOP)) {
@@ -145,7 +196,6 @@ class LoraSparkTest {
       assertRefused(output, Map.of("engine", "cuda"), start, "lora.rank: got adapters with");
       assertRefused(
           output, Map.of("freeze", List.of("model.norm.weight")), start, "train.freeze and");
-      assertRefused(output, Map.of("exchange", "sliced"), start, "train.exchange: got sliced");
     }
   }
 
