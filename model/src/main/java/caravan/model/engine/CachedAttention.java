@@ -48,10 +48,32 @@ final class CachedAttention implements AutoCloseable {
   void attend(Buffer queries, int at, Buffer cache, int keys, int head, Buffer out, int outAt) {
     int dim = config.headDim();
     int kvAt = head / (config.headCount() / config.kvHeadCount()) * dim;
+    int stride = 2 * config.kvDim();
+    if (NativeKernels.isUsable()) {
+      NativeKernels.attend(
+          queries.address(at),
+          scale,
+          cache.address(kvAt),
+          cache.address(kvAt + (long) config.kvDim()),
+          stride,
+          keys,
+          dim,
+          query.address(0),
+          scores.address(0),
+          out.address(outAt));
+    } else {
+      attendInJava(queries, at, cache, keys, kvAt, out, outAt);
+    }
+  }
+
+  /** The same bits. */
+  void attendInJava(
+      Buffer queries, int at, Buffer cache, int keys, int kvAt, Buffer out, int outAt) {
+    int dim = config.headDim();
+    int stride = 2 * config.kvDim();
     for (int i = 0; i < dim; i++) {
       query.set(i, queries.get(at + i) * scale);
     }
-    int stride = 2 * config.kvDim();
     MatrixVector.f32(cache.address(kvAt), stride, dim, query, scores, 0, 0, keys, false);
     float sum = exponentials(keys);
     weigh(cache.address(kvAt + (long) config.kvDim()), stride, keys, out, outAt, 1 / sum);

@@ -5,10 +5,13 @@ import caravan.model.ParameterLayout;
 import java.util.List;
 
 /**
- * Appends tokens to sequences: many to one in chunks as matrix products ({@link Prefill}), one to
- * each of several as matrix-vector products ({@link TokenStep}).
+ * Appends tokens to sequences: many to one in chunks as matrix products ({@link Prefill}), a few to
+ * one, or one to each of several, as matrix-vector products ({@link TokenStep}).
  */
 final class CpuDecoding implements AutoCloseable {
+  /** From here on products of matrices are faster. */
+  private static final int SIDE_BY_SIDE = 8;
+
   private final ParameterLayout layout;
   private final Team team;
   private final Worker[] workers;
@@ -34,6 +37,10 @@ final class CpuDecoding implements AutoCloseable {
       appendToEach(List.of(sequence), ids);
       return;
     }
+    if (ids.length <= SIDE_BY_SIDE) {
+      step(ids.length).appendAll(sequence, ids);
+      return;
+    }
     for (Worker worker : workers) {
       worker.ensureKeys(sequence.maxLength());
     }
@@ -54,7 +61,7 @@ final class CpuDecoding implements AutoCloseable {
       if (step != null) {
         step.close();
       }
-      step = new TokenStep(layout, team, workers, sequences);
+      step = new TokenStep(layout, team, workers, Math.max(sequences, SIDE_BY_SIDE));
     }
     return step;
   }

@@ -33,18 +33,22 @@ final class MatrixVector {
     return VectorMask.fromArray(LANES, second, 0);
   }
 
+  /** Elements in a 32-bit lane. */
+  static int parts(WeightType type) {
+    return switch (type) {
+      case F32 -> 1;
+      case BF16 -> 2;
+      case Q8_0 -> 4;
+    };
+  }
+
   /**
    * Copies x in the order that a type of weights wants it, with zeros up to the row's stride.
    *
    * @param arranged [stride] written
    */
   static void arrange(WeightType type, Buffer x, int at, int cols, Buffer arranged) {
-    int parts =
-        switch (type) {
-          case F32 -> 1;
-          case BF16 -> 2;
-          case Q8_0 -> 4;
-        };
+    int parts = parts(type);
     // Lane l of a vector has elements l · parts … l · parts + parts − 1: one plane of x for each.
     int group = WIDTH * parts;
     int whole = cols / group * group;

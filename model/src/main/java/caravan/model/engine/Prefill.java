@@ -109,8 +109,11 @@ final class Prefill implements AutoCloseable {
       project(worker, member, attended, w.attentionOutput(), 1f, stream, rows);
       normalize(worker, weights.mlpNorm(layer), rows);
       project(worker, member, normed, w.gateUp(), 0f, gateUp, rows);
-      SwiGlu.forward(
-          gateUp, activated, config.intermediateSize(), worker.from(rows), worker.to(rows));
+      int inter = config.intermediateSize();
+      for (int row = worker.from(rows); row < worker.to(rows); row++) {
+        int gate = 2 * row * inter;
+        Kernels.gate(gateUp, gate, gate + inter, activated, row * inter, inter);
+      }
       worker.barrier();
       project(worker, member, activated, w.down(), 1f, stream, rows);
     }
@@ -118,7 +121,8 @@ final class Prefill implements AutoCloseable {
 
   /** normed = RMSNorm(stream). */
   private void normalize(Worker worker, Buffer gain, int rows) {
-    RmsNorm.forward(stream, gain, reciprocal, normed, worker.from(rows), worker.to(rows), epsilon);
+    Kernels.normalize(
+        stream, gain, reciprocal, normed, worker.from(rows), worker.to(rows), epsilon);
     worker.barrier();
   }
 
@@ -186,7 +190,7 @@ final class Prefill implements AutoCloseable {
   private void arrange(Worker worker, Buffer x, WeightMatrix w, int rows) {
     for (int r = worker.from(rows); r < worker.to(rows); r++) {
       Buffer row = Buffer.view(arranged.address((long) r * w.stride()), w.stride());
-      MatrixVector.arrange(w.type(), x, r * w.cols(), w.cols(), row);
+      Kernels.arrange(w.type(), x, r * w.cols(), w.cols(), row);
     }
     worker.barrier();
   }
@@ -198,7 +202,7 @@ final class Prefill implements AutoCloseable {
     for (int row = worker.from(rows); row < worker.to(rows); row++) {
       int at = row * config.qkvDim();
       for (int head = 0; head < turned; head++) {
-        sequence.rope().rotate(qkv, at + head * config.headDim(), sequence.length() + row);
+        sequence.rope().rotateNext(qkv, at + head * config.headDim(), sequence.length() + row);
       }
       Buffer.copy(
           qkv.address((long) at + config.queryDim()),

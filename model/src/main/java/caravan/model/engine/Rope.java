@@ -65,6 +65,16 @@ final class Rope implements AutoCloseable {
     turn(heads, at, position * half, 1f);
   }
 
+  /** {@link #rotate}, compiled where that can be. */
+  void rotateNext(Buffer heads, int at, int position) {
+    if (NativeKernels.isUsable()) {
+      int angles = position * half;
+      NativeKernels.rotate(heads.address(at), cos.address(angles), sin.address(angles), half);
+    } else {
+      rotate(heads, at, position);
+    }
+  }
+
   /** The inverse of {@link #rotate}: turns gradients back. */
   void rotateBack(Buffer heads, int at, int position) {
     turn(heads, at, position * half, -1f);

@@ -3,7 +3,9 @@ package caravan.model.engine;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * The next token of one or several sequences: every row of weights is read once and meets each of
@@ -89,11 +91,29 @@ final class TokenStep implements AutoCloseable {
       }
     }
     CpuDecoder[] batch = sequences.toArray(new CpuDecoder[0]);
-    team.run(member -> step(workers[member], own[member], batch, ids));
+    int[] places = sequences.stream().mapToInt(CpuDecoder::length).toArray();
+    team.run(
+        member -> {
+          blocks(workers[member], own[member], batch, places, ids);
+          head(workers[member], own[member], batch[0].weights(), batch.length);
+        });
     for (int s = 0; s < batch.length; s++) {
       batch[s].advance(1);
       logits.copyTo(batch[s].logits(), (long) s * config.vocabSize());
     }
+  }
+
+  /** Appends a few tokens to one sequence, side by side: what they get one after the other. */
+  void appendAll(CpuDecoder sequence, int[] ids) {
+    for (Own each : own) {
+      each.attention = CachedAttention.atLeast(each.attention, config, sequence.maxLength());
+    }
+    CpuDecoder[] batch = new CpuDecoder[ids.length];
+    Arrays.fill(batch, sequence);
+    int[] places = IntStream.range(0, ids.length).map(i -> sequence.length() + i).toArray();
+    team.run(member -> blocks(workers[member], own[member], batch, places, ids));
+    sequence.advance(ids.length);
+    logits(sequence, stream, ids.length - 1);
   }
 
   /** The logits of one row of somebody else's stream. */
@@ -104,7 +124,10 @@ final class TokenStep implements AutoCloseable {
     logits.copyTo(sequence.logits(), 0);
   }
 
-  private void step(Worker worker, Own own, CpuDecoder[] batch, int[] ids) {
+  /**
+   * @param places positions of the tokens in their sequences
+   */
+  private void blocks(Worker worker, Own own, CpuDecoder[] batch, int[] places, int[] ids) {
     ModelWeights weights = batch[0].weights();
     for (int s = 0; s < batch.length; s++) {
       if (worker.takes(s)) {
@@ -113,13 +136,12 @@ final class TokenStep implements AutoCloseable {
     }
     worker.barrier();
     for (int layer = 0; layer < config.layerCount(); layer++) {
-      attention(worker, own, batch, layer);
+      attention(worker, own, batch, places, layer);
       feedForward(worker, own, weights, layer, batch.length);
     }
-    head(worker, own, weights, batch.length);
   }
 
-  private void attention(Worker worker, Own own, CpuDecoder[] batch, int layer) {
+  private void attention(Worker worker, Own own, CpuDecoder[] batch, int[] places, int layer) {
     ModelWeights weights = batch[0].weights();
     ModelWeights.Block w = weights.block(layer);
     normalize(own, w.qkv(), weights.attentionNorm(layer), batch.length);
@@ -129,7 +151,7 @@ final class TokenStep implements AutoCloseable {
     int dim = config.headDim();
     multiply(own, w.qkv(), qkv, batch.length, from * dim, to * dim, false);
     for (int s = 0; s < batch.length; s++) {
-      remember(batch[s], s * config.qkvDim(), layer, from, to);
+      remember(batch[s], places[s], s * config.qkvDim(), layer, from, to);
     }
     worker.barrier();
     for (int s = 0; s < batch.length; s++) {
@@ -139,7 +161,7 @@ final class TokenStep implements AutoCloseable {
               qkv,
               s * config.qkvDim() + head * dim,
               batch[s].cache(layer),
-              batch[s].length() + 1,
+              places[s] + 1,
               head,
               attended,
               s * config.queryDim() + head * dim);
@@ -153,16 +175,16 @@ final class TokenStep implements AutoCloseable {
   }
 
   /** Turns heads [from, to) of one row of queries, keys and values; keeps the latter two. */
-  private void remember(CpuDecoder sequence, int row, int layer, int from, int to) {
+  private void remember(CpuDecoder sequence, int place, int row, int layer, int from, int to) {
     int dim = config.headDim();
     int keys = config.headCount();
     int values = keys + config.kvHeadCount();
     for (int head = from; head < to; head++) {
       if (head < values) {
-        sequence.rope().rotate(qkv, row + head * dim, sequence.length());
+        sequence.rope().rotateNext(qkv, row + head * dim, place);
       }
       if (head >= keys) {
-        long at = 2L * sequence.length() * config.kvDim() + (long) (head - keys) * dim;
+        long at = 2L * place * config.kvDim() + (long) (head - keys) * dim;
         Buffer.copy(qkv.address(row + (long) head * dim), sequence.cache(layer).address(at), dim);
       }
     }
@@ -180,7 +202,7 @@ final class TokenStep implements AutoCloseable {
     multiply(own, w.gateUp(), gateUp, count, inter + from, inter + to, false);
     for (int s = 0; s < count; s++) {
       int gate = 2 * s * inter + from;
-      SwiGlu.forward(gateUp, gate, gate + inter, activated, s * inter + from, to - from);
+      Kernels.gate(gateUp, gate, gate + inter, activated, s * inter + from, to - from);
     }
     worker.barrier();
     arrange(own, w.down(), activated, count);
@@ -195,13 +217,13 @@ final class TokenStep implements AutoCloseable {
 
   /** x = RMSNorm(stream), in the order of the matrix that comes next. */
   private void normalize(Own own, WeightMatrix next, Buffer gain, int count) {
-    RmsNorm.forward(stream, gain, own.reciprocal, own.normed, 0, count, epsilon);
+    Kernels.normalize(stream, gain, own.reciprocal, own.normed, 0, count, epsilon);
     arrange(own, next, own.normed, count);
   }
 
   private static void arrange(Own own, WeightMatrix w, Buffer from, int count) {
     for (int s = 0; s < count; s++) {
-      MatrixVector.arrange(w.type(), from, s * w.cols(), w.cols(), own.x[s]);
+      Kernels.arrange(w.type(), from, s * w.cols(), w.cols(), own.x[s]);
     }
   }
 

@@ -76,7 +76,7 @@ public final class WeightMatrix {
    * @param x as {@link MatrixVector#arrange} makes it
    */
   void times(Buffer x, Buffer y, int yAt, int from, int to, boolean add) {
-    if (NativeMatrixVector.isUsable()) {
+    if (NativeKernels.isUsable()) {
       timesCompiled(x.address(0), y.address(yAt), from, to, add);
     } else {
       timesInJava(x, y, yAt, from, to, add);
@@ -85,9 +85,9 @@ public final class WeightMatrix {
 
   private void timesCompiled(long x, long y, int from, int to, boolean add) {
     switch (type) {
-      case F32 -> NativeMatrixVector.f32(elements, stride, cols, x, y, from, to, add);
-      case BF16 -> NativeMatrixVector.bf16(elements, stride, x, y, from, to, add);
-      case Q8_0 -> NativeMatrixVector.q8(elements, scales, stride, x, y, from, to, add);
+      case F32 -> NativeKernels.f32(elements, stride, cols, x, y, from, to, add);
+      case BF16 -> NativeKernels.bf16(elements, stride, x, y, from, to, add);
+      case Q8_0 -> NativeKernels.q8(elements, scales, stride, x, y, from, to, add);
     }
   }
 

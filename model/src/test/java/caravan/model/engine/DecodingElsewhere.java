@@ -10,7 +10,7 @@ import org.bytedeco.javacpp.FloatPointer;
  */
 final class DecodingElsewhere {
   private static final LlamaConfig MODEL =
-      new LlamaConfig(67, 99, 2, 4, 2, 16, 61, 24, 10_000, 1e-5, true);
+      new LlamaConfig(67, 99, 2, 4, 2, 48, 61, 24, 10_000, 1e-5, true);
 
   private DecodingElsewhere() {}
 
