@@ -17,15 +17,28 @@ final class HeldOutShards {
   /**
    * Opens the validation split of {@code directory}, or its training split where it has no other.
    *
-   * @param tokens the shards that are trained on
+   * @param tokens what is trained on
    * @throws IllegalArgumentException when another tokenizer made them, or a document of them is
    *     also trained on
    */
-  static SequenceSource open(
-      SparkSession spark, String directory, String tokens, int sequenceLength, boolean isolated) {
+  static SequenceSource open(SparkSession spark, String directory, TrainingTokens tokens) {
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    TokenManifest trained = TokenManifest.read(hadoop, new Path(tokens));
     TokenManifest heldOut = TokenManifest.read(hadoop, new Path(directory));
+    String split =
+        heldOut.shards(TokenManifest.VALIDATION).isEmpty()
+            ? TokenManifest.TRAIN
+            : TokenManifest.VALIDATION;
+    for (String trainedOn : tokens.directories()) {
+      refuseOverlap(spark, directory, heldOut, split, trainedOn);
+    }
+    return ShardSequences.open(
+        hadoop, directory, split, tokens.sequenceLength(), tokens.isolated());
+  }
+
+  private static void refuseOverlap(
+      SparkSession spark, String directory, TokenManifest heldOut, String split, String tokens) {
+    TokenManifest trained =
+        TokenManifest.read(spark.sparkContext().hadoopConfiguration(), new Path(tokens));
     if (!trained.tokenizerSha256().equals(heldOut.tokenizerSha256())) {
       throw new IllegalArgumentException(
           "validation=%s: made with tokenizer sha256 %.12s…, tokens=%s with %.12s…; tokenize it with"
@@ -33,16 +46,11 @@ final class HeldOutShards {
                       directory, heldOut.tokenizerSha256(), tokens, trained.tokenizerSha256())
               + " the same tokenizer");
     }
-    String split =
-        heldOut.shards(TokenManifest.VALIDATION).isEmpty()
-            ? TokenManifest.TRAIN
-            : TokenManifest.VALIDATION;
     refuseOverlap(
         documents(spark, directory, heldOut.shards(split)),
         documents(spark, tokens, trained.shards(TokenManifest.TRAIN)),
         directory,
         tokens);
-    return ShardSequences.open(hadoop, directory, split, sequenceLength, isolated);
   }
 
   private static Dataset<Row> documents(SparkSession spark, String directory, List<Shard> shards) {

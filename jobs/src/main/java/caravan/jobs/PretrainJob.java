@@ -8,7 +8,6 @@ import caravan.model.train.Trainer;
 import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
-import caravan.pipeline.shard.TokenManifest;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -25,6 +24,9 @@ final class PretrainJob extends Job<PretrainJob.Config> {
   static final String BIGRAM_FILE = "bigram.json";
 
   /**
+   * @param tokens directories of token shards
+   * @param tokenWeights which share of the training each of several directories gets, in any unit;
+   *     empty for their numbers of sequences
    * @param checkpoint model to start from instead of random weights
    * @param resume where training goes on, as {@link Resume#of} reads it
    * @param resumeData what a training that goes on reads
@@ -33,7 +35,8 @@ final class PretrainJob extends Job<PretrainJob.Config> {
    * @param bigram whether to measure a bigram's held-out loss on the same tokens
    */
   record Config(
-      String tokens,
+      List<String> tokens,
+      List<Double> tokenWeights,
       Optional<String> checkpoint,
       String output,
       String resume,
@@ -93,7 +96,7 @@ final class PretrainJob extends Job<PretrainJob.Config> {
 
   private static StartingModel startingModel(Config config, Configuration hadoop) {
     return StartingModel.open(
-        config.tokens(),
+        tokens(config, hadoop).directories().get(0),
         config.checkpoint(),
         config.model(),
         config.grow(),
@@ -106,25 +109,22 @@ final class PretrainJob extends Job<PretrainJob.Config> {
   private static Trainer.Outcome train(
       SparkSession spark, Config config, StartingModel model, boolean force, BooleanSupplier stop) {
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    int length = config.train().sequenceLength();
-    boolean isolated = config.train().isolatesDocuments();
+    TrainingTokens tokens = tokens(config, hadoop);
     Trainer.Setup setup =
         new Trainer.Setup(
             model.shape(),
             config.train(),
             config.seed(),
-            ShardSequences.open(hadoop, config.tokens(), TokenManifest.TRAIN, length, isolated),
-            validation(spark, config),
+            tokens.training(),
+            validation(spark, config, tokens),
             model.parameters(),
             resume(config.resume(), config.resumeData(), force),
             config.output(),
-            contentHash(config.tokens(), hadoop),
+            tokens.fingerprint(),
             model.specialTokens(),
             model.tokenizerFiles(),
             model.adaptation());
-    Training.Report report =
-        new Training.Report(
-            TokenManifest.read(hadoop, new Path(config.tokens())).sources(), config.reportRuns());
+    Training.Report report = new Training.Report(tokens.sources(), config.reportRuns());
     return Training.run("pretrain", spark, setup, bigram(spark, config, setup), report, stop);
   }
 
@@ -132,19 +132,20 @@ final class PretrainJob extends Job<PretrainJob.Config> {
     return Manifest.read(hadoop, new Path(tokens), Manifest.TOKENS).contentHash();
   }
 
-  private static Optional<SequenceSource> validation(SparkSession spark, Config config) {
-    int length = config.train().sequenceLength();
-    boolean isolated = config.train().isolatesDocuments();
+  private static TrainingTokens tokens(Config config, Configuration hadoop) {
+    return new TrainingTokens(
+        hadoop,
+        config.tokens(),
+        config.tokenWeights(),
+        config.train().sequenceLength(),
+        config.train().isolatesDocuments());
+  }
+
+  private static Optional<SequenceSource> validation(
+      SparkSession spark, Config config, TrainingTokens tokens) {
     return config.validation().isPresent()
-        ? config
-            .validation()
-            .map(of -> HeldOutShards.open(spark, of, config.tokens(), length, isolated))
-        : ShardSequences.find(
-            spark.sparkContext().hadoopConfiguration(),
-            config.tokens(),
-            TokenManifest.VALIDATION,
-            length,
-            isolated);
+        ? config.validation().map(of -> HeldOutShards.open(spark, of, tokens))
+        : tokens.validation();
   }
 
   /** The bigram's loss on the tokens that validation scores, measured once per output. */
@@ -152,6 +153,11 @@ final class PretrainJob extends Job<PretrainJob.Config> {
       SparkSession spark, Config config, Trainer.Setup setup) {
     if (!config.bigram() || setup.validation().isEmpty()) {
       return Optional.empty();
+    }
+    if (config.tokens().size() > 1) {
+      throw new IllegalArgumentException(
+          "bigram: got true with %d directories of tokens, wanted one: a bigram counts tokens without weights"
+              .formatted(config.tokens().size()));
     }
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     Storage storage = new Storage(hadoop);

@@ -11,7 +11,6 @@ import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.tokenize.Tokenizer;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -114,7 +113,7 @@ final class SftJob extends Job<SftConfig> {
         session,
         setup,
         Optional.empty(),
-        new Training.Report(List.of(), config.reportRuns()),
+        new Training.Report(Map.of(), config.reportRuns()),
         stop);
   }
 

@@ -2,10 +2,12 @@ package caravan.jobs;
 
 import caravan.jobs.report.BigramBaseline;
 import caravan.jobs.report.RunReport;
+import caravan.model.train.BlendedSequences;
 import caravan.model.train.HeldOutLoss;
 import caravan.model.train.Metrics;
 import caravan.model.train.MetricsLog;
 import caravan.model.train.NonFiniteLoss;
+import caravan.model.train.SequenceSource;
 import caravan.model.train.Trainer;
 import caravan.pipeline.Storage;
 import caravan.pipeline.shard.TokenManifest;
@@ -18,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -40,10 +43,10 @@ final class Training {
   /**
    * What report.html shows beside the training itself.
    *
-   * @param mixture where the training tokens are from; empty where the data do not tell
+   * @param mixture where the tokens of each directory are from; empty where the data do not tell
    * @param runs outputs of other trainings
    */
-  record Report(List<TokenManifest.SourceShare> mixture, List<String> runs) {}
+  record Report(Map<String, List<TokenManifest.SourceShare>> mixture, List<String> runs) {}
 
   private Training(
       String command, Trainer.Setup setup, Optional<BigramBaseline> bigram, Report report) {
@@ -121,16 +124,32 @@ final class Training {
 
   /** The same with the documents that the step read, where the data can tell. */
   private RuntimeException named(NonFiniteLoss e, SparkSession spark) {
-    if (!(setup.data() instanceof DocumentNames data)) {
+    List<String> documents = documents(spark, setup.data(), e.sequences());
+    if (documents.isEmpty()) {
       return e;
     }
-    List<String> documents = data.documents(spark, e.sequences());
     String shown =
         documents.stream().limit(DOCUMENTS).collect(Collectors.joining("; "))
             + (documents.size() > DOCUMENTS ? "; …" : "");
     return new IllegalStateException(
         "%s. The step read %,d documents: %s".formatted(e.getMessage(), documents.size(), shown),
         e);
+  }
+
+  private static List<String> documents(
+      SparkSession spark, SequenceSource data, List<Long> sequences) {
+    if (data instanceof BlendedSequences blend) {
+      return IntStream.range(0, blend.parts().size())
+          .boxed()
+          .flatMap(
+              part ->
+                  documents(spark, blend.parts().get(part).source(), blend.within(part, sequences))
+                      .stream())
+          .toList();
+    }
+    return data instanceof DocumentNames named && !sequences.isEmpty()
+        ? named.documents(spark, sequences)
+        : List.of();
   }
 
   private String validated(Trainer.Outcome outcome) {
@@ -186,7 +205,8 @@ final class Training {
       report.runs().forEach(run -> runs.put(run, others(run, hadoop)));
       page.beside(runs);
     }
-    String html = page.mixture(report.mixture()).html();
+    report.mixture().forEach(page::mixture);
+    String html = page.html();
     new Storage(hadoop)
         .writeAtomically(
             new Path(setup.output(), "report.html"), html.getBytes(StandardCharsets.UTF_8));

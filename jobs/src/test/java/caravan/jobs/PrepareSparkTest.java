@@ -283,6 +283,34 @@ class PrepareSparkTest {
   }
 
   @Test
+  @Order(4)
+  void severalDirectoriesOfTokensAreBlendedByWeight() throws IOException {
+    String both =
+        "tokens=[\"%s\", \"%s\"]".formatted(work.resolve("tokens"), work.resolve("clear/tokens"));
+    Said said = pretrain("blend", both, "token-weights=[3, 1]", "train.averaging-steps=4");
+    assertThat(said.status()).as(said.err()).isZero();
+    assertThat(said.out()).contains("pretrain: 4 of 4 steps, validation loss ");
+    String lines = Files.readString(work.resolve("blend/metrics.jsonl"));
+    assertThat(lines.lines().skip(4).findFirst().orElseThrow())
+        .contains("\"" + work.resolve("tokens") + "\":0.75", "clear/tokens\":0.25");
+    assertThat(work.resolve("blend/report.html"))
+        .content()
+        .contains("share of sequences", "mixture of " + work.resolve("clear/tokens"));
+    assertThat(run("forget", "en-well", "output=" + work).out())
+        .contains("blend/checkpoints/step-00000004, trained on " + work.resolve("tokens"));
+    isRefused(
+        pretrain("blend", both, "token-weights=[1, 1]"),
+        "it was trained with parts = [{data=",
+        "share=0.75}");
+    isRefused(
+        pretrain("never", both, "token-weights=[1]"),
+        "token-weights: got 1 for 2 directories of tokens, wanted one for each, or none");
+    isRefused(
+        pretrain("never", both, "bigram=true"), "bigram: got true with 2 directories of tokens");
+    assertThat(work.resolve("never")).doesNotExist();
+  }
+
+  @Test
   @Order(6)
   void anExtendedTokenizerGrowsTheModel() throws IOException {
     Said extended =

@@ -125,14 +125,18 @@ public record Whereabouts(List<Place> places, List<Tokens> ranges, List<Checkpoi
     List<Checkpoint> checkpoints = new ArrayList<>();
     for (Path state : states) {
       JsonNode said = read(storage, state);
-      String tokens = trainedOn.get(said.path("data").asText());
-      if (tokens != null) {
-        checkpoints.add(
-            new Checkpoint(
-                state.getParent().getParent().toString(),
-                tokens,
-                said.path("position").asLong(),
-                said.path("sequences").asLong()));
+      // With several directories of tokens each has its share of the positions.
+      Iterable<JsonNode> parts = said.has("parts") ? said.path("parts") : List.of(said);
+      for (JsonNode part : parts) {
+        String tokens = trainedOn.get(part.path("data").asText());
+        if (tokens != null) {
+          checkpoints.add(
+              new Checkpoint(
+                  state.getParent().getParent().toString(),
+                  tokens,
+                  (long) (said.path("position").asLong() * part.path("share").asDouble(1)),
+                  part.path("sequences").asLong()));
+        }
       }
     }
     return checkpoints;

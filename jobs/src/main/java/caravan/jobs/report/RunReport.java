@@ -129,8 +129,8 @@ public final class RunReport {
     return this;
   }
 
-  /** Which share of the training tokens comes from which source. */
-  public RunReport mixture(List<TokenManifest.SourceShare> sources) {
+  /** Which share of a directory's training tokens comes from which source. */
+  public RunReport mixture(String directory, List<TokenManifest.SourceShare> sources) {
     long all = sources.stream().mapToLong(TokenManifest.SourceShare::writtenTokens).sum();
     List<List<Object>> rows = new ArrayList<>();
     for (TokenManifest.SourceShare source : sources) {
@@ -143,7 +143,7 @@ public final class RunReport {
               source.effectiveEpochs()));
     }
     if (all > 0) {
-      page.section("mixture");
+      page.section("mixture of " + directory);
       page.table(List.of("Source", "Language", "Tokens", "Share", "Epochs"), rows);
     }
     return this;

@@ -72,13 +72,26 @@ final class TrainingCurves {
           metrics,
           timing(t -> worker < t.workerLosses().length ? t.workerLosses()[worker] : null));
     }
+    LineChart mixture = LineChart.small("step", "share of sequences");
+    metrics.stream()
+        .filter(m -> m.mixture() != null)
+        .flatMap(m -> m.mixture().keySet().stream())
+        .distinct()
+        .forEach(
+            source ->
+                curve(
+                    mixture,
+                    source,
+                    metrics,
+                    m -> m.mixture() == null ? null : m.mixture().get(source)));
     pair(
         Map.entry(rate, "Learning rate"),
         Map.entry(norm, "Largest global gradient norm of the workers, before clipping"),
         Map.entry(speed, "Target tokens over a round's wall time"),
         Map.entry(mfu, "Model FLOPs over the workers' peak"),
         Map.entry(time, "Where a round's time went, mean over the workers"),
-        Map.entry(workers, "Mean loss of each worker's part of a round"));
+        Map.entry(workers, "Mean loss of each worker's part of a round"),
+        Map.entry(mixture, "Which share of a round's sequences was read from where"));
   }
 
   /** Losses of several trainings in common charts. */

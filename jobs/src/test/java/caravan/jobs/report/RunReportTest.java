@@ -33,9 +33,9 @@ class RunReportTest {
   void lossesAreDrawnWithTheBigramBesideThem() {
     List<Metrics> metrics =
         List.of(
-            new Metrics(0, 0, 0, null, null, null, null, 8.3),
-            new Metrics(1, 1, 1, 8.2, 1e-3, 1.0, 100.0, null),
-            new Metrics(2, 1, 2, 7.9, 1e-3, 1.0, 100.0, 7.8));
+            line(0, null, 8.3, null, null),
+            line(1, 8.2, null, null, null),
+            line(2, 7.9, 7.8, null, null));
     String html =
         new RunReport("run")
             .training("pretrain", metrics, Optional.of(new BigramBaseline(5.4321, .7, 1000, 50)))
@@ -43,6 +43,17 @@ class RunReportTest {
     assertThat(html)
         .contains("training 7.900", "validation 7.800", "bigram 5.432")
         .contains("1,000 training tokens, scored on the same 50 held-out tokens");
+  }
+
+  private static Metrics line(
+      int step,
+      Double loss,
+      Double validation,
+      Metrics.Timing timing,
+      Map<String, Double> mixture) {
+    int round = step / 20;
+    return new Metrics(
+        step, round, step, loss, 1e-3, 1.0, 9e3, validation, null, null, timing, null, mixture);
   }
 
   private static List<Metrics> run(double scale) {
@@ -54,20 +65,8 @@ class RunReportTest {
           step % 20 == 0
               ? new Metrics.Timing(2, 0.1, 0.3 / scale, 0.4, new double[] {loss, loss + 0.05})
               : null;
-      metrics.add(
-          new Metrics(
-              step,
-              step / 20,
-              step,
-              loss,
-              1e-3,
-              1 / scale,
-              9e3,
-              validation,
-              null,
-              null,
-              timing,
-              null));
+      Map<String, Double> mixture = timing == null ? null : Map.of("web_zh", 0.25 * scale);
+      metrics.add(line(step, loss, validation, timing, mixture));
     }
     return metrics;
   }
@@ -84,7 +83,13 @@ class RunReportTest {
             .beside(runs)
             .html();
     assertThat(html)
-        .contains("compute 2.000", "wait 0.100", "exchange 0.300", "MFU 0.400", "worker 1 ")
+        .contains(
+            "compute 2.000",
+            "wait 0.100",
+            "exchange 0.300",
+            "MFU 0.400",
+            "worker 1 ",
+            "web_zh 0.250")
         .contains("Held-out loss of each run", "work/run-2 2.");
   }
 

@@ -15,13 +15,13 @@ final class Batches {
   private Batches() {}
 
   /** The sequences at positions [first, first + sequences) of the only slice. */
-  static TokenBatch tokens(SequenceSource source, SequenceOrder order, long first, int sequences) {
+  static TokenBatch tokens(SequenceSource source, ReadingOrder order, long first, int sequences) {
     return tokens(source, order, 0, first, sequences);
   }
 
   /** The sequences at positions [first, first + sequences) of a worker's slices. */
   static TokenBatch tokens(
-      SequenceSource source, SequenceOrder order, int slice, long first, int sequences) {
+      SequenceSource source, ReadingOrder order, int slice, long first, int sequences) {
     int seq = source.sequenceLength();
     int[] ids = new int[sequences * seq];
     int[] targets = new int[ids.length];
@@ -37,13 +37,13 @@ final class Batches {
 
   /** {@code count} consecutive batches of the only slice, each read when it is asked for. */
   static Iterator<org.nd4j.linalg.dataset.api.MultiDataSet> iterator(
-      SequenceSource source, SequenceOrder order, long first, int sequences, int count) {
+      SequenceSource source, ReadingOrder order, long first, int sequences, int count) {
     return iterator(source, order, 0, first, sequences, count);
   }
 
   /** The same of a worker's slices. */
   static Iterator<org.nd4j.linalg.dataset.api.MultiDataSet> iterator(
-      SequenceSource source, SequenceOrder order, int slice, long first, int sequences, int count) {
+      SequenceSource source, ReadingOrder order, int slice, long first, int sequences, int count) {
     return LongStream.range(0, count)
         .<org.nd4j.linalg.dataset.api.MultiDataSet>mapToObj(
             i -> dataSet(tokens(source, order, slice, first + i * sequences, sequences)))

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Refuses a round in which the loss or a gradient ceased to be a number. */
-record Divergence(TrainConfig config, SequenceOrder order, CheckpointStore store) {
+record Divergence(TrainConfig config, ReadingOrder order, CheckpointStore store) {
   /**
    * @param before the round
    * @throws NonFiniteLoss that names the sequences of the first such step

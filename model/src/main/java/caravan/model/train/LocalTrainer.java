@@ -18,7 +18,7 @@ final class LocalTrainer {
   static void train(
       ComputationGraph graph,
       SequenceSource source,
-      SequenceOrder order,
+      ReadingOrder order,
       long firstPosition,
       int batchSequences,
       int steps) {

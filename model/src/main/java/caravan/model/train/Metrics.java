@@ -3,6 +3,7 @@ package caravan.model.train;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
+import java.util.Map;
 
 /**
  * One step's line of metrics.jsonl.
@@ -21,6 +22,8 @@ import com.fasterxml.jackson.annotation.JsonProperty;
  * @param timing of the round, at its last step; else null
  * @param crossEntropy the part of the loss that is plain cross entropy, in nats per target token;
  *     null where that is all of it
+ * @param mixture which share of the round's sequences was read from which of several directories of
+ *     tokens, at its last step; else null
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -36,7 +39,8 @@ public record Metrics(
     @JsonProperty("training_loss") Double trainingLoss,
     @JsonProperty("spike") Boolean spike,
     @JsonProperty("timing") Timing timing,
-    @JsonProperty("cross_entropy") Double crossEntropy) {
+    @JsonProperty("cross_entropy") Double crossEntropy,
+    @JsonProperty("mixture") Map<String, Double> mixture) {
 
   /**
    * Where a round's time went.
@@ -56,31 +60,12 @@ public record Metrics(
       @JsonProperty("mfu") Double mfu,
       @JsonProperty("worker_losses") double[] workerLosses) {}
 
-  /** A step without what is measured now and then. */
-  public Metrics(
-      int step,
-      int round,
-      double time,
-      Double loss,
-      Double learningRate,
-      Double gradientNorm,
-      Double tokensPerSecond,
-      Double validationLoss) {
-    this(
-        step,
-        round,
-        time,
-        loss,
-        learningRate,
-        gradientNorm,
-        tokensPerSecond,
-        validationLoss,
-        null,
-        null,
-        null,
-        null);
+  /** The state before training. */
+  static Metrics start(double time) {
+    return new Metrics(0, 0, time, null, null, null, null, null, null, null, null, null, null);
   }
 
+  /** The same with what was measured after the step. */
   Metrics validated(Double validation, Double training) {
     return new Metrics(
         step,
@@ -94,38 +79,7 @@ public record Metrics(
         training,
         spike,
         timing,
-        crossEntropy);
-  }
-
-  Metrics with(Boolean newSpike, Timing newTiming) {
-    return new Metrics(
-        step,
-        round,
-        time,
-        loss,
-        learningRate,
-        gradientNorm,
-        tokensPerSecond,
-        validationLoss,
-        trainingLoss,
-        newSpike,
-        newTiming,
-        crossEntropy);
-  }
-
-  Metrics withCrossEntropy(double value) {
-    return new Metrics(
-        step,
-        round,
-        time,
-        loss,
-        learningRate,
-        gradientNorm,
-        tokensPerSecond,
-        validationLoss,
-        trainingLoss,
-        spike,
-        timing,
-        value);
+        crossEntropy,
+        mixture);
   }
 }

@@ -6,19 +6,22 @@ import caravan.model.engine.Engines;
 import caravan.model.engine.PeakFlops;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaSparkContext;
 
 /** What a round's steps measured, as lines of metrics. */
 final class RoundMetrics {
   private final TrainConfig config;
+  private final SequenceSource data;
   private final double flopsPerToken;
 
   /** Of all workers together; 0 where it is unknown. */
   private final double peakFlops;
 
-  RoundMetrics(JavaSparkContext spark, TrainConfig config, LlamaConfig model) {
+  RoundMetrics(JavaSparkContext spark, TrainConfig config, LlamaConfig model, SequenceSource data) {
     this.config = config;
+    this.data = data;
     flopsPerToken = flopsPerToken(model, config.sequenceLength());
     peakFlops = peakFlops(spark, config);
   }
@@ -69,7 +72,8 @@ final class RoundMetrics {
       double loss = done.losses()[i];
       boolean spike = watch.isSpike(loss);
       watch.seeLoss(loss);
-      Metrics line =
+      boolean last = i == done.steps() - 1;
+      lines.add(
           new Metrics(
               before.step() + i + 1,
               before.round() + 1,
@@ -78,10 +82,12 @@ final class RoundMetrics {
               config.rates().valueAt(before.step() + i, 0),
               done.gradientNorms()[i],
               done.targetTokens() / seconds,
-              null);
-      boolean last = i == done.steps() - 1;
-      line = line.with(spike ? true : null, last ? timing(done, seconds) : null);
-      lines.add(config.loss().isPlain() ? line : line.withCrossEntropy(done.crossEntropies()[i]));
+              null,
+              null,
+              spike ? true : null,
+              last ? timing(done, seconds) : null,
+              config.loss().isPlain() ? null : done.crossEntropies()[i],
+              last ? mixture(before, done) : null));
     }
     return lines;
   }
@@ -97,6 +103,14 @@ final class RoundMetrics {
         Math.max(0, seconds - slowest),
         peakFlops == 0 ? null : tokens * flopsPerToken / seconds / peakFlops,
         workers.stream().mapToDouble(RoundMetrics::meanLoss).toArray());
+  }
+
+  /** Null where there is one source. */
+  private Map<String, Double> mixture(TrainingState before, AveragingMaster.Round done) {
+    long first = before.position() / config.workers();
+    return data instanceof BlendedSequences blend
+        ? blend.shares(first, (long) done.steps() * config.workerSequences())
+        : null;
   }
 
   private static double meanLoss(AveragingMaster.Part worker) {

@@ -1,7 +1,5 @@
 package caravan.model.train;
 
-import java.io.Serializable;
-
 /**
  * The order in which workers visit the sequences. Each epoch gives every worker a slice of its own,
  * {@code size / slices} sequences that lie side by side; the cuts move from epoch to epoch, so that
@@ -19,7 +17,7 @@ import java.io.Serializable;
  * @param slices number of workers, at least 1
  * @param window sequences that are permuted one by one, at least {@value #BLOCKS_PER_WINDOW}
  */
-public record SequenceOrder(long size, long seed, int slices, long window) implements Serializable {
+public record SequenceOrder(long size, long seed, int slices, long window) implements ReadingOrder {
   private static final int BLOCKS_PER_WINDOW = 16;
 
   /** 32 to 64 MB on disk: a worker keeps so much of what it reads from an object store. */
@@ -56,6 +54,7 @@ public record SequenceOrder(long size, long seed, int slices, long window) imple
   }
 
   /** Index of the sequence at a position of a worker's slices. */
+  @Override
   public long indexAt(int slice, long position) {
     long length = Math.max(1, size / slices);
     long epoch = position / length;

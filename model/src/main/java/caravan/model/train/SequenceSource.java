@@ -24,4 +24,20 @@ public interface SequenceSource extends Serializable {
    *     it
    */
   void read(long index, int[] ids, int[] targets, int at);
+
+  /** The order in which workers visit the sequences, each its own. */
+  default ReadingOrder order(long seed, int workers) {
+    return SequenceOrder.of(this, seed, workers);
+  }
+
+  /** An order for one reader whose beginning is a sample of all sequences. */
+  default ReadingOrder sample(long seed) {
+    return new SequenceOrder(size(), seed);
+  }
+
+  /** The first sequences, for one reader; after the last one the first again. */
+  default ReadingOrder first() {
+    long size = size();
+    return (slice, position) -> position % size;
+  }
 }

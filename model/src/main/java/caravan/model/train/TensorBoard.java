@@ -43,6 +43,9 @@ final class TensorBoard {
     point.accept("gradient_norm", line.gradientNorm());
     point.accept("tokens_per_second", line.tokensPerSecond());
     point.accept("spike", Boolean.TRUE.equals(line.spike()) ? line.loss() : null);
+    if (line.mixture() != null) {
+      line.mixture().forEach((source, share) -> point.accept("mixture/" + source, share));
+    }
     Metrics.Timing timing = line.timing();
     if (timing != null) {
       point.accept("mfu", timing.mfu());

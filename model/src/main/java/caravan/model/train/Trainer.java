@@ -107,7 +107,7 @@ public final class Trainer {
   private final JavaSparkContext spark;
   private final Setup setup;
   private final TrainConfig config;
-  private final SequenceOrder order;
+  private final ReadingOrder order;
   private final CheckpointStore store;
   private final TrainingIdentity identity;
   private final Optional<Validator> validator;
@@ -129,10 +129,10 @@ public final class Trainer {
     this.spark = spark;
     this.setup = setup;
     config = setup.config();
-    order = SequenceOrder.of(setup.data(), setup.seed(), config.workers());
+    order = setup.data().order(setup.seed(), config.workers());
     validator = setup.validation().map(source -> Validator.heldOut(spark, config, source));
     sampler = Validator.sampled(spark, config, setup.data(), setup.seed());
-    rounds = new RoundMetrics(spark, config, setup.model());
+    rounds = new RoundMetrics(spark, config, setup.model(), setup.data());
     store = new CheckpointStore(setup.output(), spark.hadoopConfiguration());
     identity = TrainingIdentity.of(setup);
     model =
@@ -241,7 +241,7 @@ public final class Trainer {
     try (model;
         CheckpointWriter checkpoints = new CheckpointWriter(store, config, identity)) {
       if (metrics.isEmpty()) {
-        metrics.add(new Metrics(0, 0, RoundMetrics.now(), null, null, null, null, null));
+        metrics.add(Metrics.start(RoundMetrics.now()));
         validate();
         metrics.flush();
         progress.accept(metrics.last());
@@ -296,7 +296,7 @@ public final class Trainer {
   private JavaRDD<MultiDataSet> data(int steps) {
     long first = state.position() / config.workers();
     SequenceSource source = setup.data();
-    SequenceOrder sequences = order;
+    ReadingOrder sequences = order;
     int batch = config.workerSequences();
     List<Integer> numbers =
         IntStream.range(0, config.workers()).boxed().collect(Collectors.toList());

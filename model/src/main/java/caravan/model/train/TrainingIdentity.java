@@ -16,7 +16,7 @@ import java.util.Set;
  */
 record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
   /** What tells the data. */
-  private static final Set<String> DATA = Set.of("data", "sequences");
+  private static final Set<String> DATA = Set.of("data", "sequences", "parts");
 
   static TrainingIdentity of(Trainer.Setup setup) {
     TrainConfig config = setup.config();
@@ -24,6 +24,9 @@ record TrainingIdentity(LlamaConfig model, Map<String, Object> fields) {
     fields.put("seed", setup.seed());
     fields.put("data", setup.fingerprint());
     fields.put("sequences", setup.data().size());
+    if (setup.data() instanceof BlendedSequences blend) {
+      fields.put("parts", blend.identity());
+    }
     fields.put("train.workers", config.workers());
     fields.put("train.batch-sequences", config.batchSequences());
     fields.put("train.sequence-length", config.sequenceLength());

@@ -20,20 +20,20 @@ final class Validator {
   private final JavaSparkContext spark;
   private final TrainConfig config;
   private final SequenceSource source;
-  private final Optional<SequenceOrder> order;
+  private final ReadingOrder order;
   private final long sequences;
 
   private Validator(
       JavaSparkContext spark,
       TrainConfig config,
       SequenceSource source,
-      Optional<SequenceOrder> order,
+      ReadingOrder order,
       long limit) {
     this.spark = spark;
     this.config = config;
     this.source = source;
-    this.order = order;
     sequences = limit == 0 ? source.size() : Math.min(source.size(), limit);
+    this.order = sequences == source.size() ? (slice, position) -> position : order;
   }
 
   /** Of the first held-out sequences. */
@@ -44,7 +44,7 @@ final class Validator {
         spark,
         config,
         source,
-        Optional.empty(),
+        source.first(),
         batches == 0 || limit > 0 && limit < batches ? limit : batches);
   }
 
@@ -54,13 +54,7 @@ final class Validator {
     long limit = batchesLimit(config);
     return limit == 0
         ? Optional.empty()
-        : Optional.of(
-            new Validator(
-                spark,
-                config,
-                source,
-                Optional.of(new SequenceOrder(source.size(), ~seed)),
-                limit));
+        : Optional.of(new Validator(spark, config, source, source.sample(~seed), limit));
   }
 
   private static long batchesLimit(TrainConfig config) {
@@ -70,7 +64,7 @@ final class Validator {
   /** Mean cross entropy in nats per target token. */
   double loss(TrainedModel.Shared model) {
     SequenceSource data = source;
-    SequenceOrder drawn = order.orElse(null);
+    ReadingOrder drawn = order;
     int workers = config.workers();
     int batch = config.batchSequences();
     long size = sequences;
@@ -92,7 +86,7 @@ final class Validator {
   private static Sum score(
       TrainedModel.Shared model,
       SequenceSource data,
-      SequenceOrder order,
+      ReadingOrder order,
       long from,
       long to,
       int batchSequences) {
@@ -110,7 +104,7 @@ final class Validator {
   private static Sum score(
       ComputationGraph graph,
       SequenceSource data,
-      SequenceOrder order,
+      ReadingOrder order,
       long from,
       long to,
       int batchSequences) {
@@ -121,8 +115,7 @@ final class Validator {
       int[] ids = new int[rows * seq];
       int[] targets = new int[rows * seq];
       for (int row = 0; row < rows; row++) {
-        long index = order == null ? at + row : order.indexAt(at + row);
-        data.read(index, ids, targets, row * seq);
+        data.read(order.indexAt(0, at + row), ids, targets, row * seq);
       }
       TokenBatch batch = TokenBatch.ofMarked(ids, targets, rows, seq);
       int tokens = batch.targetCount();

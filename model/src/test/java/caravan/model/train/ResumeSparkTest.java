@@ -73,13 +73,22 @@ class ResumeSparkTest {
       Path output, Map<String, Object> changes, Resume resume, String fingerprint) {
     Map<String, Object> settings = new HashMap<>(SETTINGS);
     settings.putAll(changes);
+    return trainer(output, settings, new PatternSource(12, 61, 23, true), resume, fingerprint);
+  }
+
+  private static Trainer trainer(
+      Path output,
+      Map<String, Object> settings,
+      SequenceSource data,
+      Resume resume,
+      String fingerprint) {
     return new Trainer(
         spark,
         new Trainer.Setup(
             MODEL,
             TrainConfigs.with(TrainConfigs.SMALL, settings),
             3,
-            new PatternSource(12, 61, 23, true),
+            data,
             Optional.of(new PatternSource(12, 9, 23, true)),
             Optional.empty(),
             resume,
@@ -205,6 +214,35 @@ class ResumeSparkTest {
     }
     trainer(output, Map.of("workers", 1)).run(() -> false, m -> {});
     assertThat(parameters(output, 12)).containsExactly(last);
+  }
+
+  @Test
+  void aBlendOfSourcesIsResumedInItsTurnsAndRoundsTellItsShares(@TempDir Path undisturbed) {
+    blended(undisturbed, 0.7).run(() -> false, m -> {});
+    List<Metrics> seen = new ArrayList<>();
+    blended(output, 0.7).run(() -> seen.size() > 1, seen::add);
+    assertThatThrownBy(() -> blended(output, 0.6))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("it was trained with parts = ")
+        .hasMessageContaining("share=0.6")
+        .hasMessageContaining("resume-data=restart goes on with other data");
+    blended(output, 0.7).run(() -> false, m -> {});
+    assertThat(parameters(output, 12)).containsExactly(parameters(undisturbed, 12));
+    assertThat(lines(output, Metrics::loss)).isEqualTo(lines(undisturbed, Metrics::loss));
+    List<Map<String, Double>> shares = lines(output, Metrics::mixture);
+    assertThat(shares.get(2)).isNull();
+    assertThat(shares.get(3).get("en")).isBetween(0.6, 0.8);
+    assertThat(lines(whole, Metrics::mixture)).containsOnlyNulls();
+  }
+
+  private static Trainer blended(Path output, double weight) {
+    BlendedSequences blend =
+        new BlendedSequences(
+            List.of(
+                new BlendedSequences.Part("en", "a", new PatternSource(12, 40, 23, true), weight),
+                new BlendedSequences.Part(
+                    "zh", "b", new PatternSource(12, 9, 23, false), 1 - weight)));
+    return trainer(output, SETTINGS, blend, Resume.AUTO, "blend");
   }
 
   @Test
