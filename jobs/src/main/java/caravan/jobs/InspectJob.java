@@ -233,7 +233,7 @@ final class InspectJob extends Job<InspectJob.Config> {
     List<Long> steps = new CheckpointStore(path, hadoop).steps();
     if (!steps.isEmpty()) {
       line("%s: a training's output, checkpoints of steps %s", path, steps);
-      training(MetricsLog.read(path, hadoop));
+      training(MetricsLog.sampled(path, hadoop));
     }
     Checkpoints.adapters(path, hadoop, base).ifPresent(InspectJob::adapters);
     try (Checkpoint model = Checkpoints.open(path, hadoop, base)) {

@@ -145,12 +145,12 @@ final class QuickstartJob extends Job<QuickstartJob.Config> {
     report.tokens(Manifest.read(hadoop, tokens, Manifest.TOKENS).counts(), lengths(tokens, hadoop));
     report.training(
         "pretrain",
-        MetricsLog.read(out + "/pretrain", hadoop),
+        MetricsLog.sampled(out + "/pretrain", hadoop),
         Optional.of(
             JsonFile.read(
                     out + "/pretrain/" + PretrainJob.BIGRAM_FILE, PretrainJob.Bigram.class, hadoop)
                 .baseline()));
-    report.training("sft", MetricsLog.read(out + "/sft", hadoop), Optional.empty());
+    report.training("sft", MetricsLog.sampled(out + "/sft", hadoop), Optional.empty());
     report.evaluation(
         "evaluate",
         JsonFile.read(out + "/evaluate/" + Evaluation.JSON_FILE, Evaluation.class, hadoop).tasks());

@@ -11,6 +11,7 @@ import java.util.Optional;
  *
  * @param input chat or instruction data
  * @param checkpoint model to start from
+ * @param validation chat or instruction data to hold out, in place of a share of the input
  */
 record SftConfig(
     List<String> input,
@@ -19,6 +20,7 @@ record SftConfig(
     String output,
     String resume,
     Resume.Data resumeData,
+    Optional<List<String>> validation,
     List<String> reportRuns,
     long seed,
     ChatConfig sft,

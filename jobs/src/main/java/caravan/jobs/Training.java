@@ -197,7 +197,7 @@ final class Training {
   }
 
   private void writeReport(Configuration hadoop) {
-    List<Metrics> metrics = MetricsLog.read(setup.output(), hadoop);
+    List<Metrics> metrics = MetricsLog.sampled(setup.output(), hadoop);
     RunReport page = new RunReport(command).training("loss", metrics, bigram).course(metrics);
     if (!report.runs().isEmpty()) {
       Map<String, List<Metrics>> runs = new LinkedHashMap<>();
@@ -213,7 +213,7 @@ final class Training {
   }
 
   private static List<Metrics> others(String run, Configuration hadoop) {
-    List<Metrics> metrics = MetricsLog.read(run, hadoop);
+    List<Metrics> metrics = MetricsLog.sampled(run, hadoop);
     if (metrics.isEmpty()) {
       throw new IllegalArgumentException(
           "report-runs: " + run + " has no metrics.jsonl, wanted outputs of pretrain or sft");

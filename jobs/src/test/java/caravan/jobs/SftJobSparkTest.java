@@ -177,6 +177,30 @@ class SftJobSparkTest {
     }
   }
 
+  @Test
+  void conversationsOfAValidationFileAreMeasuredAndNeverTrainedOn() throws IOException {
+    Path heldOut =
+        Files.writeString(
+            folder.resolve("held.csv"),
+            "text\n\"<s>Human: what is the sky?\n</s><s>Assistant: the sky is blue\n</s>\"\n");
+    String validation = "validation=" + heldOut;
+    sft(csv(DIALOGUES), validation, "sft.max-dropped-fraction=0.3", "sft.validation-fraction=0.9");
+    JsonNode counts = manifest().get("counts");
+    assertThat(counts.get("trainConversations").asInt()).isEqualTo(3);
+    assertThat(counts.get("validationConversations").asInt()).isEqualTo(1);
+    assertThat(counts.get("dropped.held_out").asInt()).isEqualTo(1);
+    assertThat(Path.of(output, "metrics.jsonl")).content().contains("validation_loss");
+    String hash = manifest().get("contentHash").asText();
+    output = folder.resolve("refused").toString();
+    assertThatThrownBy(() -> sft(csv(DIALOGUES), validation))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("1 of 5 records cannot be used (held_out 1; such as ")
+        .hasMessageContaining("is in validation too, wanted in one of the two");
+    output = folder.resolve("other").toString();
+    sft(csv(DIALOGUES));
+    assertThat(manifest().get("contentHash").asText()).isNotEqualTo(hash);
+  }
+
   /** The trainer's first loss is that of a row whose dialogues were isolated, and of no other. */
   @Test
   void packedDialoguesSeeNothingOfEachOther() throws IOException {

@@ -11,11 +11,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.LongStream;
 import net.openhft.hashing.LongHashFunction;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.TaskContext;
@@ -39,12 +41,14 @@ final class ChatFileTask implements Function<ChatFileTask.File, String> {
   /**
    * @param counts records, conversations, truncated, dropped, {@code dropped.REASON}, trainTokens …
    * @param examples a few dropped records in words
+   * @param heldOut hashes of the conversations of a file that is held out as a whole
    */
   record Done(
       List<ChatSequenceWriter.Written> shards,
       List<Manifest.OutputFile> files,
       Map<String, Long> counts,
-      List<String> examples) {}
+      List<String> examples,
+      long[] heldOut) {}
 
   private final SerializableConfiguration hadoop;
   private final String directory;
@@ -53,6 +57,9 @@ final class ChatFileTask implements Function<ChatFileTask.File, String> {
   private final double validationFraction;
   private final long seed;
 
+  /** Sorted hashes of conversations that are not trained on; eight bytes of the driver's each. */
+  private final long[] withheld;
+
   ChatFileTask(
       SerializableConfiguration hadoop,
       String directory,
@@ -60,12 +67,38 @@ final class ChatFileTask implements Function<ChatFileTask.File, String> {
       SequenceLayout layout,
       double validationFraction,
       long seed) {
+    this(hadoop, directory, tokenizer, layout, validationFraction, seed, new long[0]);
+  }
+
+  private ChatFileTask(
+      SerializableConfiguration hadoop,
+      String directory,
+      Tokenizer tokenizer,
+      SequenceLayout layout,
+      double validationFraction,
+      long seed,
+      long[] withheld) {
     this.hadoop = hadoop;
     this.directory = directory;
     this.tokenizer = tokenizer;
     this.layout = layout;
     this.validationFraction = validationFraction;
     this.seed = seed;
+    this.withheld = withheld;
+  }
+
+  /** The same for files of which all is held out. */
+  ChatFileTask holdingAllOut() {
+    return new ChatFileTask(hadoop, directory, tokenizer, layout, 1, seed);
+  }
+
+  /**
+   * The same for files of which all is trained on but what is held out elsewhere.
+   *
+   * @param heldOut sorted hashes
+   */
+  ChatFileTask without(long[] heldOut) {
+    return new ChatFileTask(hadoop, directory, tokenizer, layout, 0, seed, heldOut);
   }
 
   @Override
@@ -80,7 +113,7 @@ final class ChatFileTask implements Function<ChatFileTask.File, String> {
         outputs.count("records", 1);
         if (record instanceof ChatRecord.Readable readable) {
           MaskedExample example = template.encode(readable.conversation());
-          Optional<Defect> defect = layout.defect(example);
+          Optional<Defect> defect = layout.defect(example).or(() -> heldOut(example));
           if (defect.isPresent()) {
             outputs.drop(record, defect.get());
           } else {
@@ -95,9 +128,18 @@ final class ChatFileTask implements Function<ChatFileTask.File, String> {
   }
 
   /** By content, so that equal conversations never lie on both sides. */
-  private boolean isValidation(MaskedExample example) {
-    long hash = LongHashFunction.xx3(seed).hashInts(example.ids());
+  private boolean isValidation(long hash) {
     return (hash >>> 11) * 0x1p-53 < validationFraction;
+  }
+
+  private Optional<Defect> heldOut(MaskedExample example) {
+    return Arrays.binarySearch(withheld, hash(example)) >= 0
+        ? Optional.of(new Defect("held_out", "is in validation too, wanted in one of the two"))
+        : Optional.empty();
+  }
+
+  private long hash(MaskedExample example) {
+    return LongHashFunction.xx3(seed).hashInts(example.ids());
   }
 
   /** What becomes of one file. */
@@ -107,6 +149,7 @@ final class ChatFileTask implements Function<ChatFileTask.File, String> {
     private final DroppedWriter dropped;
     private final Map<String, Long> counts = new TreeMap<>();
     private final List<String> examples = new ArrayList<>();
+    private final LongStream.Builder heldOut = LongStream.builder();
 
     private Outputs(Storage storage, File file) {
       String attempt = "attempt-" + TaskContext.get().taskAttemptId();
@@ -125,9 +168,13 @@ final class ChatFileTask implements Function<ChatFileTask.File, String> {
     }
 
     void keep(String id, MaskedExample example) throws IOException {
-      boolean heldOut = isValidation(example);
-      (heldOut ? validation : train).add(id, example);
-      count(heldOut ? "validationConversations" : "trainConversations", 1);
+      long hash = hash(example);
+      boolean isHeldOut = isValidation(hash);
+      (isHeldOut ? validation : train).add(id, example);
+      count(isHeldOut ? "validationConversations" : "trainConversations", 1);
+      if (validationFraction == 1) {
+        heldOut.add(hash);
+      }
       count("truncated", layout.truncates(example) ? 1 : 0);
     }
 
@@ -143,7 +190,7 @@ final class ChatFileTask implements Function<ChatFileTask.File, String> {
     Done commit() throws IOException {
       List<ChatSequenceWriter.Written> shards = new ArrayList<>(train.commit());
       shards.addAll(validation.commit());
-      return new Done(shards, dropped.commit(), counts, examples);
+      return new Done(shards, dropped.commit(), counts, examples, heldOut.build().toArray());
     }
 
     @Override

@@ -1,14 +1,12 @@
 package caravan.jobs.chat;
 
 import caravan.pipeline.Inputs;
-import caravan.pipeline.Json;
 import caravan.pipeline.Manifest;
 import caravan.pipeline.Storage;
 import caravan.pipeline.shard.TokenManifest;
 import caravan.pipeline.shard.TokenManifest.Shard;
 import caravan.pipeline.shard.TokenType;
 import caravan.pipeline.tokenize.Tokenizer;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -53,22 +51,26 @@ public final class ChatSequences {
   private final ChatConfig config;
   private final SequenceLayout layout;
   private final long seed;
+  private final Optional<Inputs> heldOut;
 
   /**
    * @param sequenceLength tokens per sequence
    * @param seed of the split
+   * @param validation conversations to hold out, in place of a share of the input's
    */
   public ChatSequences(
       JavaSparkContext spark,
       Tokenizer tokenizer,
       ChatConfig config,
       int sequenceLength,
-      long seed) {
+      long seed,
+      Optional<List<String>> validation) {
     this.spark = spark;
     this.hadoop = spark.hadoopConfiguration();
     this.tokenizer = tokenizer;
     this.config = config;
     this.seed = seed;
+    this.heldOut = validation.map(files -> Inputs.resolve(hadoop, files));
     this.layout =
         new SequenceLayout(
             sequenceLength,
@@ -100,7 +102,7 @@ public final class ChatSequences {
         Manifest.find(hadoop, directory)
             .filter(manifest -> manifest.kind().equals(KIND))
             .filter(manifest -> manifest.configHash().equals(configHash()))
-            .filter(manifest -> manifest.inputs().equals(inputs.fingerprints()));
+            .filter(manifest -> manifest.inputs().equals(fingerprints(inputs)));
     if (same.isPresent()) {
       try {
         same.get().checkFiles(hadoop, directory);
@@ -131,16 +133,6 @@ public final class ChatSequences {
   }
 
   private List<ChatFileTask.Done> run(Inputs inputs, Path directory) {
-    List<ChatFileTask.File> files = new ArrayList<>();
-    for (Inputs.InputFile file : inputs.files()) {
-      if (!ChatReader.reads(file.path())) {
-        throw new IllegalArgumentException(
-            "input "
-                + file.path()
-                + ": wanted chat data in .csv, .json or .jsonl; convert it, or take it out of input");
-      }
-      files.add(new ChatFileTask.File(files.size(), file.path(), file.relativePath()));
-    }
     ChatFileTask task =
         new ChatFileTask(
             new SerializableConfiguration(hadoop),
@@ -149,17 +141,7 @@ public final class ChatSequences {
             layout,
             config.validationFraction(),
             seed);
-    return spark.parallelize(files, files.size()).map(task).collect().stream()
-        .map(ChatSequences::parse)
-        .collect(Collectors.toList());
-  }
-
-  private static ChatFileTask.Done parse(String json) {
-    try {
-      return Json.MAPPER.readValue(json, ChatFileTask.Done.class);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException("a task's result cannot be read: " + json, e);
-    }
+    return new ChatTasks(spark, task).run(inputs, heldOut);
   }
 
   private static Map<String, Long> counts(List<ChatFileTask.Done> files) {
@@ -235,21 +217,23 @@ public final class ChatSequences {
     Map<String, Object> extra = new TreeMap<>(tokens.toExtra());
     extra.put("sequenceLength", layout.sequenceLength());
     return Manifest.of(
-        KIND, inputs.fingerprints(), configHash(), counts, all, Manifest.hashOf(hashes), extra);
+        KIND, fingerprints(inputs), configHash(), counts, all, Manifest.hashOf(hashes), extra);
+  }
+
+  private List<Manifest.Input> fingerprints(Inputs inputs) {
+    List<Manifest.Input> fingerprints = new ArrayList<>(inputs.fingerprints());
+    heldOut.ifPresent(files -> fingerprints.addAll(files.fingerprints()));
+    return fingerprints;
   }
 
   private String configHash() {
-    return Manifest.hashOf(
-        Map.of(
-            "format",
-            FORMAT,
-            "config",
-            config,
-            "sequenceLength",
-            layout.sequenceLength(),
-            "seed",
-            seed,
-            "tokenizer",
-            tokenizer.sha256()));
+    Map<String, Object> made = new TreeMap<>();
+    made.put("format", FORMAT);
+    made.put("config", config);
+    made.put("sequenceLength", layout.sequenceLength());
+    made.put("seed", seed);
+    made.put("tokenizer", tokenizer.sha256());
+    heldOut.ifPresent(files -> made.put("validation", files.fingerprints()));
+    return Manifest.hashOf(made);
   }
 }

@@ -2,11 +2,15 @@ package caravan.model.checkpoint;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.SequenceInputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -31,26 +35,33 @@ public final class AppendedFile {
     parts = directory.child(name + ".parts");
   }
 
-  /** All that was appended; empty when nothing was. */
-  public byte[] bytes() {
-    ByteArrayOutputStream all = new ByteArrayOutputStream();
+  /** All that was appended, read bit by bit; empty when nothing was. */
+  public InputStream open() {
+    List<InputStream> streams = new ArrayList<>();
+    long size = 0;
     if (directory.exists(name)) {
-      all.writeBytes(directory.bytes(name));
+      size = directory.size(name);
+      streams.add(directory.open(name));
     }
     for (String each : partNames()) {
       // A part of before the file was last gathered or replaced begins elsewhere.
-      if (Long.parseLong(each) == all.size()) {
-        all.writeBytes(parts.bytes(each));
+      if (Long.parseLong(each) == size) {
+        size += parts.size(each);
+        streams.add(parts.open(each));
       }
     }
-    return all.toByteArray();
+    return new SequenceInputStream(Collections.enumeration(streams));
   }
 
-  /** Makes this the whole content. */
-  public void replace(byte[] content) {
+  /**
+   * Makes this the whole content.
+   *
+   * @param content may read what there was before
+   */
+  public void replace(Directory.Content content) {
     directory.replace(name, content);
     partNames().forEach(parts::delete);
-    partStart = content.length;
+    partStart = directory.size(name);
     part = new ByteArrayOutputStream();
   }
 
@@ -71,7 +82,12 @@ public final class AppendedFile {
   /** Brings the parts together, so that other programs find them in the file. */
   public void gather() {
     if (!directory.isLocal()) {
-      replace(bytes());
+      replace(
+          out -> {
+            try (InputStream all = open()) {
+              all.transferTo(out);
+            }
+          });
     }
   }
 

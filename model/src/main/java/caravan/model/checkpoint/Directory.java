@@ -31,7 +31,7 @@ public final class Directory {
   public record Fingerprint(long bytes, String sha256) implements Serializable {}
 
   /** Writes a file's content. */
-  interface Content {
+  public interface Content {
     void writeTo(OutputStream out) throws IOException;
   }
 
@@ -199,8 +199,17 @@ public final class Directory {
    * themselves; a local file is renamed over the old one.
    */
   public void replace(String file, byte[] content) {
-    if (!isLocal()) {
+    if (isLocal()) {
+      replace(file, out -> out.write(content));
+    } else {
       write(file, content);
+    }
+  }
+
+  /** The same for content of any size, which may be made of the old one. */
+  void replace(String file, Content content) {
+    if (!isLocal()) {
+      replaceByCopy(file, content);
       return;
     }
     write("." + file + ".new", content);
@@ -213,6 +222,24 @@ public final class Directory {
                 localPath(file),
                 StandardCopyOption.ATOMIC_MOVE,
                 StandardCopyOption.REPLACE_EXISTING));
+  }
+
+  /** Elsewhere the old content may be gone as soon as the new one is begun. */
+  private void replaceByCopy(String file, Content content) {
+    attempt(
+        "replace",
+        file,
+        () -> {
+          java.nio.file.Path copy = Files.createTempFile("caravan-", ".new");
+          try {
+            try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(copy))) {
+              content.writeTo(out);
+            }
+            return write(file, out -> Files.copy(copy, out));
+          } finally {
+            Files.delete(copy);
+          }
+        });
   }
 
   /** Whether files lie in this machine's own file system. */

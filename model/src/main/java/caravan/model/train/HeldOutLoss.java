@@ -31,7 +31,8 @@ public record HeldOutLoss(double loss, int step, Optional<String> model) {
                     new IllegalArgumentException(
                         "train.eval-only: got data without held-out sequences, wanted some; set"
                             + " tokenize.validation-fraction, or give validation="));
-    Optional<CheckpointStore.Found> found = checkpoint(spark, setup);
+    Optional<CheckpointStore.Found> found =
+        setup.resume().checkpoint(setup.output(), spark.hadoopConfiguration());
     if (found.isEmpty() && setup.base().isEmpty()) {
       throw new IllegalArgumentException(
           "train.eval-only: got no checkpoint in "
@@ -47,17 +48,6 @@ public record HeldOutLoss(double loss, int step, Optional<String> model) {
       return new HeldOutLoss(
           loss, found.map(of -> (int) of.step()).orElse(0), found.map(CheckpointStore.Found::path));
     }
-  }
-
-  private static Optional<CheckpointStore.Found> checkpoint(
-      JavaSparkContext spark, Trainer.Setup setup) {
-    if (!setup.resume().goesOn()) {
-      return Optional.empty();
-    }
-    return setup.resume().path().isPresent()
-        ? Optional.of(
-            CheckpointStore.find(setup.resume().path().get(), spark.hadoopConfiguration()))
-        : new CheckpointStore(setup.output(), spark.hadoopConfiguration()).latest();
   }
 
   private static void load(

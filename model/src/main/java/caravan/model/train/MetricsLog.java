@@ -4,10 +4,15 @@ import caravan.model.checkpoint.AppendedFile;
 import caravan.model.checkpoint.Directory;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
 
 /**
@@ -25,20 +30,56 @@ public final class MetricsLog {
   private final List<Metrics> pending = new ArrayList<>();
   private Metrics last;
 
-  /**
-   * @param output the training's output directory
-   * @param kept the lines that it begins with
-   */
-  MetricsLog(String output, Configuration hadoop, List<Metrics> kept) {
-    Directory directory = Directory.of(output, hadoop);
+  /** Begins anew. */
+  MetricsLog(String output, Configuration hadoop) {
+    this(Directory.of(output, hadoop));
+    file.replace(out -> {});
+    events.replace(out -> out.write(TensorBoard.header()));
+  }
+
+  private MetricsLog(Directory directory) {
     file = new AppendedFile(directory, FILE);
     events = new AppendedFile(directory, EVENTS);
-    file.replace(text(kept));
-    ByteArrayOutputStream begun = new ByteArrayOutputStream();
-    begun.writeBytes(TensorBoard.header());
-    begun.writeBytes(TensorBoard.events(kept));
-    events.replace(begun.toByteArray());
-    last = kept.isEmpty() ? null : kept.get(kept.size() - 1);
+  }
+
+  /**
+   * Goes on from the lines of a checkpoint.
+   *
+   * @param from the output of the training that the checkpoint is of
+   * @param step of the checkpoint: later lines are left out
+   * @param seen shown each line that stays
+   */
+  static MetricsLog resumed(
+      String output, Configuration hadoop, String from, int step, Consumer<Metrics> seen) {
+    MetricsLog log = new MetricsLog(Directory.of(output, hadoop));
+    Directory source = Directory.of(from, hadoop);
+    Lines lines = each -> scan(source, (raw, line) -> keep(raw, line, step, each));
+    lines.forEach(
+        (raw, line) -> {
+          seen.accept(line);
+          log.last = line;
+        });
+    log.events.replace(
+        out -> {
+          out.write(TensorBoard.header());
+          lines.forEach((raw, line) -> out.write(TensorBoard.events(List.of(line))));
+        });
+    log.file.replace(out -> lines.forEach((raw, line) -> out.write(raw)));
+    return log;
+  }
+
+  private interface Lines {
+    void forEach(Line each);
+  }
+
+  private interface Line {
+    void accept(byte[] raw, Metrics line) throws IOException;
+  }
+
+  private static void keep(byte[] raw, Metrics line, int step, Line each) throws IOException {
+    if (line.step() <= step) {
+      each.accept(raw, line);
+    }
   }
 
   /**
@@ -48,18 +89,38 @@ public final class MetricsLog {
    * @throws IllegalStateException when another line is broken
    */
   public static List<Metrics> read(String output, Configuration hadoop) {
-    Directory directory = Directory.of(output, hadoop);
-    String text = new String(new AppendedFile(directory, FILE).bytes(), StandardCharsets.UTF_8);
     List<Metrics> lines = new ArrayList<>();
-    for (String line : text.substring(0, text.lastIndexOf('\n') + 1).split("\n")) {
-      if (!line.isBlank()) {
-        lines.add(parsed(line, lines.size() + 1, directory.path(FILE)));
-      }
-    }
+    scan(Directory.of(output, hadoop), (raw, line) -> lines.add(line));
     return lines;
   }
 
-  private static Metrics parsed(String line, int number, String path) {
+  /** As many of them as pictures need, however many there are. */
+  public static List<Metrics> sampled(String output, Configuration hadoop) {
+    MetricsSample sample = new MetricsSample();
+    scan(Directory.of(output, hadoop), (raw, line) -> sample.add(line));
+    return sample.lines();
+  }
+
+  /** Reads line by line. */
+  private static void scan(Directory directory, Line each) {
+    try (InputStream in = new BufferedInputStream(new AppendedFile(directory, FILE).open())) {
+      ByteArrayOutputStream line = new ByteArrayOutputStream();
+      int number = 1;
+      for (int next = in.read(); next >= 0; next = in.read()) {
+        line.write(next);
+        if (next == '\n') {
+          byte[] raw = line.toByteArray();
+          each.accept(raw, parsed(raw, number++, directory.path(FILE)));
+          line.reset();
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + directory.path(FILE) + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static Metrics parsed(byte[] raw, int number, String path) {
+    String line = new String(raw, StandardCharsets.UTF_8).strip();
     try {
       return JSON.readValue(line, Metrics.class);
     } catch (JsonProcessingException e) {

@@ -1,7 +1,9 @@
 package caravan.model.train;
 
+import caravan.model.checkpoint.CheckpointStore;
 import java.util.Locale;
 import java.util.Optional;
+import org.apache.hadoop.conf.Configuration;
 
 /**
  * Where a training begins.
@@ -32,5 +34,20 @@ public record Resume(boolean goesOn, Optional<String> path, Data data) {
       case "never" -> NEVER;
       default -> new Resume(true, Optional.of(setting), data);
     };
+  }
+
+  /**
+   * What a training goes on from, where there is anything.
+   *
+   * @param output the training's own
+   * @throws IllegalArgumentException when {@code path} holds no checkpoint
+   */
+  Optional<CheckpointStore.Found> checkpoint(String output, Configuration hadoop) {
+    if (!goesOn) {
+      return Optional.empty();
+    }
+    return path.isPresent()
+        ? Optional.of(CheckpointStore.find(path.get(), hadoop))
+        : new CheckpointStore(output, hadoop).latest();
   }
 }

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.util.SerializableConfiguration;
@@ -231,6 +232,13 @@ final class SlicedModel implements TrainedModel {
     begin();
     StateBlocks state = exchange.state().retain();
     return new Parameters(configuration.toJson(), state);
+  }
+
+  @Override
+  public <T> T measured(Function<Shared, T> measurement) {
+    return surviving(
+        () -> TrainedModel.super.measured(measurement),
+        () -> exchange.become(again(Integer.MAX_VALUE)));
   }
 
   @Override

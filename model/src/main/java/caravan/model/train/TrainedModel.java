@@ -3,6 +3,7 @@ package caravan.model.train;
 import caravan.model.checkpoint.CheckpointStore;
 import java.io.Serializable;
 import java.util.Map;
+import java.util.function.Function;
 import org.apache.spark.api.java.JavaRDD;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -30,6 +31,17 @@ interface TrainedModel extends AutoCloseable {
 
   /** The parameters as they are now, for tasks that evaluate them. */
   Shared share();
+
+  /**
+   * Measures the parameters as they are now.
+   *
+   * @param measurement made again from the start where an executor was lost with what it read
+   */
+  default <T> T measured(Function<Shared, T> measurement) {
+    try (Shared shared = share()) {
+      return measurement.apply(shared);
+    }
+  }
 
   /** The model and its moments as they are now: later rounds do not change them. */
   Snapshot snapshot();

@@ -14,6 +14,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.bytedeco.javacpp.FloatPointer;
@@ -133,31 +134,21 @@ public final class Trainer {
     validator = setup.validation().map(source -> Validator.heldOut(spark, config, source));
     sampler = Validator.sampled(spark, config, setup.data(), setup.seed());
     rounds = new RoundMetrics(spark, config, setup.model(), setup.data());
-    store = new CheckpointStore(setup.output(), spark.hadoopConfiguration());
+    Configuration hadoop = spark.hadoopConfiguration();
+    store = new CheckpointStore(setup.output(), hadoop);
     identity = TrainingIdentity.of(setup);
     model =
         config.exchange().equals("sliced")
             ? new SlicedModel(spark, setup)
             : new DriverModel(spark, setup, initial(setup));
-    Optional<CheckpointStore.Found> found = checkpoint();
+    if (!setup.resume().goesOn()) {
+      store.clear();
+    }
+    Optional<CheckpointStore.Found> found = setup.resume().checkpoint(setup.output(), hadoop);
     found.ifPresent(this::restore);
     damaged = found.map(CheckpointStore.Found::skipped).orElse(List.of());
-    List<Metrics> kept = kept(found);
-    metrics = new MetricsLog(setup.output(), spark.hadoopConfiguration(), kept);
     watch = new LossWatch(config);
-    kept.forEach(watch::see);
-  }
-
-  /** What to go on from. */
-  private Optional<CheckpointStore.Found> checkpoint() {
-    Resume resume = setup.resume();
-    if (!resume.goesOn()) {
-      store.clear();
-      return Optional.empty();
-    }
-    return resume.path().isPresent()
-        ? Optional.of(CheckpointStore.find(resume.path().get(), spark.hadoopConfiguration()))
-        : store.latest();
+    metrics = found.map(this::metrics).orElseGet(() -> new MetricsLog(setup.output(), hadoop));
   }
 
   private void restore(CheckpointStore.Found found) {
@@ -190,14 +181,10 @@ public final class Trainer {
   }
 
   /** The lines up to the checkpoint: of this output, or of the one that it lies in. */
-  private List<Metrics> kept(Optional<CheckpointStore.Found> found) {
-    if (found.isEmpty()) {
-      return List.of();
-    }
-    String output = store.holds(found.get()) ? setup.output() : found.get().output();
-    return MetricsLog.read(output, spark.hadoopConfiguration()).stream()
-        .filter(line -> line.step() <= state.step())
-        .toList();
+  private MetricsLog metrics(CheckpointStore.Found found) {
+    String from = store.holds(found) ? setup.output() : found.output();
+    return MetricsLog.resumed(
+        setup.output(), spark.hadoopConfiguration(), from, state.step(), watch::see);
   }
 
   /** The layer that a training trains. */
@@ -311,14 +298,12 @@ public final class Trainer {
     if (validator.isEmpty() && sampler.isEmpty()) {
       return;
     }
-    try (TrainedModel.Shared shared = model.share()) {
-      Double training = sampler.map(of -> of.loss(shared)).orElse(null);
-      Double validation = validator.map(of -> of.loss(shared)).orElse(null);
-      metrics.replaceLast(metrics.last().validated(validation, training));
-      if (validation != null) {
-        state = state.validated(validation);
-        watch.seeValidation(validation);
-      }
+    Double training = sampler.map(of -> model.measured(of::loss)).orElse(null);
+    Double validation = validator.map(of -> model.measured(of::loss)).orElse(null);
+    metrics.replaceLast(metrics.last().validated(validation, training));
+    if (validation != null) {
+      state = state.validated(validation);
+      watch.seeValidation(validation);
     }
   }
 

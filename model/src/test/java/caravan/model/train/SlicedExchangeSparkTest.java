@@ -115,6 +115,24 @@ class SlicedExchangeSparkTest {
     awaitStates(Set.of());
   }
 
+  @Test
+  void slicesThatAreLostBeforeAMeasurementAreTrainedAgain(@TempDir Path output) {
+    Trainer.Setup setup = setup(output, Map.of("workers", 3, "validationSequences", 9L));
+    Validator validator =
+        Validator.heldOut(spark, setup.config(), setup.validation().orElseThrow());
+    try (SlicedModel model = new SlicedModel(spark, setup)) {
+      model.round(data(0));
+      model.round(data(1));
+      double loss = model.measured(validator::loss);
+      spark
+          .getPersistentRDDs()
+          .keySet()
+          .forEach(rdd -> SparkEnv.get().blockManager().removeRdd(rdd));
+      assertThat(model.measured(validator::loss)).isEqualTo(loss);
+      assertThat(model.round(data(2)).losses()).hasSize(2);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"average", "nesterov"})
   void checkpointsOfBothExchangesAreTheSameFiles(
