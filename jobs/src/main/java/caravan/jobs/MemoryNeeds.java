@@ -1,14 +1,12 @@
 package caravan.jobs;
 
 import caravan.model.LlamaConfig;
-import caravan.model.ParameterLayout;
 import caravan.model.engine.Engines;
 import caravan.model.train.TrainConfig;
 import caravan.model.train.TrainingMemory;
 import java.lang.management.ManagementFactory;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.Supplier;
 
 /** What a dry run of a training tells of its memory. */
@@ -51,9 +49,12 @@ final class MemoryNeeds {
     }
     text.append(String.format("Memory of the driver, train.exchange=%s:%n", config.exchange()));
     table(text, memory.driver(), memory.driverBytes());
+    if (!memory.disk().isEmpty()) {
+      text.append("On the disks of all executors together, in spark.local.dir:\n");
+      table(text, memory.disk(), memory.diskBytes());
+    }
     boolean given = config.memoryGb() > 0;
     long bytes = given ? (long) (config.memoryGb() * GIBI) : machine / config.workers();
-    Optional<LlamaConfig> largest = TrainingMemory.largest(config, model, bytes);
     text.append(
         String.format(
             Locale.ROOT,
@@ -61,16 +62,30 @@ final class MemoryNeeds {
             bytes / GIBI,
             given ? "train.memory-gb" : "this machine's by train.workers"));
     text.append(
-        largest
-            .map(
-                fits ->
-                    String.format(
-                        Locale.ROOT,
-                        "%,d layers, %,d parameters%n",
-                        fits.layerCount(),
-                        new ParameterLayout(fits).length()))
+        TrainingMemory.largest(config, model, bytes)
+            .map(largest -> described(config, largest))
             .orElse("none, not one layer\n"));
     return text.toString();
+  }
+
+  /** What fits a worker, and what the cluster needs for it beside the workers. */
+  private static String described(TrainConfig config, LlamaConfig largest) {
+    TrainingMemory memory = TrainingMemory.of(config, largest);
+    String beside =
+        config.exchange().equals("stock")
+            ? String.format(
+                Locale.ROOT, "with %.1f GiB of driver memory", memory.driverBytes() / GIBI)
+            : String.format(
+                Locale.ROOT,
+                "with nothing of its size on the driver and %.1f GiB of disk over all executors",
+                memory.diskBytes() / GIBI);
+    return String.format(
+        Locale.ROOT,
+        "%,d layers, %,d parameters%n"
+            + "Largest of the cluster: the same, for each worker holds all of it, %s%n",
+        largest.layerCount(),
+        memory.parameters(),
+        beside);
   }
 
   private static void table(StringBuilder text, Map<String, Long> parts, long sum) {

@@ -88,7 +88,8 @@ final class SftJob extends Job<SftConfig> {
         LoadedModel.tokenizer(config.checkpoint(), base.head(), config.tokenizer(), hadoop);
     int length = config.train().sequenceLength();
     ChatSequences.Result data =
-        new ChatSequences(spark, tokenizer, config.sft(), length, config.seed(), config.validation())
+        new ChatSequences(
+                spark, tokenizer, config.sft(), length, config.seed(), config.validation())
             .write(config.input(), config.sequences(), force);
     print(data, config.sequences());
     boolean isolated = config.train().isolatesDocuments();

@@ -61,6 +61,25 @@ class MemoryNeedsTest {
         .isGreaterThan(4096);
   }
 
+  /** The slices of two workers, and two states of parameters and two moments. */
+  @Test
+  void slicesTakeDisksOfExecutorsInPlaceOfTheDriver() {
+    double state = 3 * new ParameterLayout(MODEL).length() * 4 / (double) (1 << 20);
+    String text = MemoryNeeds.text(config("train.exchange=sliced"), MODEL, 16 * GIBI);
+    assertThat(part(text, "state of each worker in the shuffle")).isEqualTo(rounded(2 * state));
+    assertThat(text)
+        .containsSubsequence("Memory of the driver", "in sum", " 0.0 MiB", "On the disks")
+        .contains("Largest of the cluster: the same", "nothing of its size on the driver");
+    String local =
+        MemoryNeeds.text(
+            config(
+                "train.exchange=sliced", "train.moments=local", "train.outer.kind=nesterov"),
+            MODEL,
+            16 * GIBI);
+    assertThat(part(local, "state before and after a round")).isEqualTo(rounded(4 * state / 3));
+    assertThat(MemoryNeeds.text(config(), MODEL, 16 * GIBI)).contains("GiB of driver memory");
+  }
+
   @Test
   void aMachineTooSmallForOneLayerIsToldSo() {
     assertThat(MemoryNeeds.text(config("train.memory-gb=0.01"), MODEL, GIBI))

@@ -297,7 +297,10 @@ class PrepareSparkTest {
         .content()
         .contains("share of sequences", "mixture of " + work.resolve("clear/tokens"));
     assertThat(run("forget", "en-well", "output=" + work).out())
-        .contains("blend/checkpoints/step-00000004, trained on file:" + work.resolve("tokens") + ", 12 of");
+        .contains(
+            "blend/checkpoints/step-00000004, trained on file:"
+                + work.resolve("tokens")
+                + ", 12 of");
     isRefused(
         pretrain("blend", both, "token-weights=[1, 1]"),
         "it was trained with parts = [{data=",

@@ -2,13 +2,13 @@ package caravan.model.checkpoint;
 
 import caravan.model.LlamaConfig;
 import caravan.model.checkpoint.CheckpointFolder.Part;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.hadoop.conf.Configuration;
@@ -78,11 +78,11 @@ public final class CheckpointStore {
 
   private static final Logger log = LoggerFactory.getLogger(CheckpointStore.class);
   private static final String CHECKPOINTS = "checkpoints";
-  private static final String LATEST = "latest";
-  private static final String BEST = "best";
   private static final Pattern STEP = Pattern.compile("step-(\\d{8,18})");
 
   private final Directory checkpoints;
+  private final StepPointer latest;
+  private final StepPointer best;
 
   /**
    * @param output the training run's output directory, the one that holds {@code checkpoints/}
@@ -93,6 +93,8 @@ public final class CheckpointStore {
 
   private CheckpointStore(Directory checkpoints) {
     this.checkpoints = checkpoints;
+    latest = new StepPointer(checkpoints, "latest");
+    best = new StepPointer(checkpoints, "best");
   }
 
   /** The store at or under a directory: the output directory, or its {@code checkpoints}. */
@@ -111,7 +113,7 @@ public final class CheckpointStore {
   public String save(long step, Checkpoint checkpoint) {
     CheckpointFolder folder = folder(step);
     folder.write(step, checkpoint);
-    point(LATEST, step);
+    latest.set(step);
     return folder.path();
   }
 
@@ -150,14 +152,14 @@ public final class CheckpointStore {
   /**
    * Makes {@code latest} and {@code best} name what a training that goes on takes for them.
    *
-   * @param best step of the best checkpoint; empty when there is none
+   * @param bestStep of the best checkpoint; empty when there is none
    */
-  public void pointTo(long latest, OptionalLong best) {
-    point(LATEST, latest);
-    if (best.isPresent() && folder(best.getAsLong()).isCommitted()) {
-      point(BEST, best.getAsLong());
+  public void pointTo(long newestStep, OptionalLong bestStep) {
+    latest.set(newestStep);
+    if (bestStep.isPresent() && folder(bestStep.getAsLong()).isCommitted()) {
+      best.set(bestStep.getAsLong());
     } else {
-      checkpoints.delete(BEST);
+      best.delete();
     }
   }
 
@@ -169,7 +171,7 @@ public final class CheckpointStore {
   public String save(long step, CheckpointHead head, TensorFiles tensors) {
     CheckpointFolder folder = folder(step);
     folder.write(step, head, tensors);
-    point(LATEST, step);
+    latest.set(step);
     return folder.path();
   }
 
@@ -179,24 +181,12 @@ public final class CheckpointStore {
       throw new IllegalArgumentException(
           "cannot mark " + folder(step).path() + " as best: it is not a finished checkpoint");
     }
-    point(BEST, step);
+    best.set(step);
   }
 
   /** The step that {@code best} names. */
   public OptionalLong best() {
-    if (!checkpoints.exists(BEST)) {
-      return OptionalLong.empty();
-    }
-    String name = new String(checkpoints.bytes(BEST), StandardCharsets.UTF_8).strip();
-    Matcher matcher = STEP.matcher(name);
-    if (!matcher.matches()) {
-      throw new IllegalArgumentException(
-          checkpoints.path(BEST)
-              + ": got \""
-              + name
-              + "\", wanted the name of a checkpoint such as step-00000400; correct or delete it");
-    }
-    return OptionalLong.of(Long.parseLong(matcher.group(1)));
+    return best.step();
   }
 
   /** Steps with a finished checkpoint, ascending. */
@@ -281,20 +271,9 @@ public final class CheckpointStore {
    * @return steps that were deleted
    */
   public List<Long> prune(long newest, int keepLast, int keepEvery) {
-    if (keepLast < 1) {
-      throw new IllegalArgumentException("keep-last: got " + keepLast + ", wanted at least 1");
-    }
     List<Long> finished = steps().stream().filter(step -> step <= newest).toList();
-    var kept =
-        new ArrayList<>(finished.subList(Math.max(0, finished.size() - keepLast), finished.size()));
+    Set<Long> kept = new Retention(keepLast, keepEvery).kept(finished);
     best().ifPresent(kept::add);
-    long before = 0;
-    for (long step : finished) {
-      if (keepEvery > 0 && step / keepEvery != before / keepEvery) {
-        kept.add(step);
-      }
-      before = step;
-    }
     List<Long> surplus = allSteps().stream().filter(step -> !kept.contains(step)).toList();
     surplus.forEach(step -> folder(step).delete());
     return surplus;
@@ -304,29 +283,32 @@ public final class CheckpointStore {
    * Deletes every checkpoint: a training that starts over must not be taken for the earlier one.
    */
   public void clear() {
-    checkpoints.delete(LATEST);
-    checkpoints.delete(BEST);
+    latest.delete();
+    best.delete();
     allSteps().forEach(step -> folder(step).delete());
-  }
-
-  private void point(String file, long step) {
-    checkpoints.replace(file, (name(step) + "\n").getBytes(StandardCharsets.UTF_8));
   }
 
   private List<Long> allSteps() {
     return checkpoints.list().stream()
-        .map(STEP::matcher)
-        .filter(Matcher::matches)
-        .map(m -> Long.parseLong(m.group(1)))
+        .map(CheckpointStore::step)
+        .flatMap(step -> step.stream().boxed())
         .sorted()
         .toList();
+  }
+
+  /** The step of a checkpoint's name; empty for other names. */
+  static OptionalLong step(String name) {
+    Matcher matcher = STEP.matcher(name);
+    return matcher.matches()
+        ? OptionalLong.of(Long.parseLong(matcher.group(1)))
+        : OptionalLong.empty();
   }
 
   private CheckpointFolder folder(long step) {
     return new CheckpointFolder(checkpoints.child(name(step)));
   }
 
-  private static String name(long step) {
+  static String name(long step) {
     if (step < 0) {
       throw new IllegalArgumentException("checkpoint step: got " + step + ", wanted at least 0");
     }

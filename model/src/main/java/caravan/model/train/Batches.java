@@ -2,7 +2,12 @@ package caravan.model.train;
 
 import caravan.model.engine.TokenBatch;
 import java.util.Iterator;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
@@ -48,6 +53,29 @@ final class Batches {
         .<org.nd4j.linalg.dataset.api.MultiDataSet>mapToObj(
             i -> dataSet(tokens(source, order, slice, first + i * sequences, sequences)))
         .iterator();
+  }
+
+  /**
+   * A round's batches, one partition per worker; each reads its own run of positions when its task
+   * runs.
+   *
+   * @param position of all workers together, where the round begins
+   */
+  static JavaRDD<org.nd4j.linalg.dataset.api.MultiDataSet> ofWorkers(
+      JavaSparkContext spark,
+      TrainConfig config,
+      SequenceSource source,
+      ReadingOrder order,
+      long position,
+      int steps) {
+    int workers = config.workers();
+    int batch = config.workerSequences();
+    List<Integer> numbers = IntStream.range(0, workers).boxed().collect(Collectors.toList());
+    return spark
+        .parallelize(numbers, workers)
+        .mapPartitionsWithIndex(
+            (worker, unused) -> iterator(source, order, worker, position / workers, batch, steps),
+            true);
   }
 
   private static INDArray floats(int[] values, TokenBatch batch) {

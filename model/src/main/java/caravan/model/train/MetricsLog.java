@@ -115,7 +115,8 @@ public final class MetricsLog {
         }
       }
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot read " + directory.path(FILE) + ": " + e.getMessage(), e);
+      throw new UncheckedIOException(
+          "cannot read " + directory.path(FILE) + ": " + e.getMessage(), e);
     }
   }
 

@@ -9,11 +9,8 @@ import caravan.model.checkpoint.SpecialTokens;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -165,19 +162,12 @@ public final class Trainer {
           found.path());
     }
     if (store.holds(found)) {
-      store.pointTo(state.step(), best(fields));
+      store.pointTo(
+          state.step(), TrainingState.tellsBest(fields) ? state.best() : store.best());
     } else {
       state = state.withoutBest();
     }
     model.restore(found, state.step());
-  }
-
-  /** The best checkpoint's step; versions that did not write it down left it to the file. */
-  private OptionalLong best(Map<String, Object> fields) {
-    if (!TrainingState.tellsBest(fields)) {
-      return store.best();
-    }
-    return state.bestStep() == 0 ? OptionalLong.empty() : OptionalLong.of(state.bestStep());
   }
 
   /** The lines up to the checkpoint: of this output, or of the one that it lies in. */
@@ -264,7 +254,9 @@ public final class Trainer {
   private void train(int steps) {
     TrainingState before = state;
     long start = System.nanoTime();
-    AveragingMaster.Round done = model.round(data(steps));
+    JavaRDD<MultiDataSet> data =
+        Batches.ofWorkers(spark, config, setup.data(), order, state.position(), steps);
+    AveragingMaster.Round done = model.round(data);
     double seconds = (System.nanoTime() - start) / 1e9;
     state = state.after(done, steps * config.stepSequences());
     new Divergence(config, order, store).check(before, done);
@@ -274,24 +266,6 @@ public final class Trainer {
       }
       metrics.add(line);
     }
-  }
-
-  /**
-   * One partition per worker; each reads its own run of positions from the shards when its task
-   * runs.
-   */
-  private JavaRDD<MultiDataSet> data(int steps) {
-    long first = state.position() / config.workers();
-    SequenceSource source = setup.data();
-    ReadingOrder sequences = order;
-    int batch = config.workerSequences();
-    List<Integer> numbers =
-        IntStream.range(0, config.workers()).boxed().collect(Collectors.toList());
-    return spark
-        .parallelize(numbers, config.workers())
-        .mapPartitionsWithIndex(
-            (worker, unused) -> Batches.iterator(source, sequences, worker, first, batch, steps),
-            true);
   }
 
   private void validate() {
@@ -308,7 +282,7 @@ public final class Trainer {
   }
 
   private void save(CheckpointWriter checkpoints) {
-    state = state.isBest() ? state.best() : state;
+    state = state.isBest() ? state.asBest() : state;
     metrics.gather();
     checkpoints.save(model, state);
   }

@@ -16,9 +16,11 @@ import java.util.Optional;
  *
  * @param parameters of the model
  * @param worker parts of one worker
- * @param driver parts of the driver
+ * @param driver parts of the driver; none where the model lies with the executors
+ * @param disk parts on the disks of all executors together, in their {@code spark.local.dir}
  */
-public record TrainingMemory(long parameters, Map<String, Long> worker, Map<String, Long> driver) {
+public record TrainingMemory(
+    long parameters, Map<String, Long> worker, Map<String, Long> driver, Map<String, Long> disk) {
   private static final int MOST_LAYERS = 1 << 12;
 
   /**
@@ -47,13 +49,20 @@ public record TrainingMemory(long parameters, Map<String, Long> worker, Map<Stri
               config.dropout().residual() > 0));
     }
     Map<String, Long> driver = new LinkedHashMap<>();
-    driver.put("graph", sent + parameters * Float.BYTES);
+    Map<String, Long> disk = new LinkedHashMap<>();
     if (config.exchange().equals("stock")) {
+      driver.put("graph", sent + parameters * Float.BYTES);
       worker.put("state as it comes and goes, on the heap", 2 * sent);
       driver.put("state as it goes and its mean, on the heap", 2 * sent);
       driver.put("state of each worker, on the heap", config.workers() * sent);
+    } else {
+      long travels = config.moments().equals("average") ? sent : parameters * Float.BYTES;
+      long velocity = config.outer().kind().equals("average") ? 0 : parameters * Float.BYTES;
+      disk.put("state of each worker in the shuffle", config.workers() * travels);
+      // The old one is deleted when the new one is whole.
+      disk.put("state before and after a round", 2 * (travels + velocity));
     }
-    return new TrainingMemory(parameters, worker, driver);
+    return new TrainingMemory(parameters, worker, driver, disk);
   }
 
   public long workerBytes() {
@@ -62,6 +71,10 @@ public record TrainingMemory(long parameters, Map<String, Long> worker, Map<Stri
 
   public long driverBytes() {
     return driver.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  public long diskBytes() {
+    return disk.values().stream().mapToLong(Long::longValue).sum();
   }
 
   /**

@@ -2,6 +2,7 @@ package caravan.model.train;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.OptionalLong;
 
 /**
  * How far a training has come: what a checkpoint's state.json holds beside the training's {@link
@@ -58,9 +59,14 @@ record TrainingState(
   }
 
   /** With the last validation loss as the best one. */
-  TrainingState best() {
+  TrainingState asBest() {
     return new TrainingState(
         step, round, tokens, position, validationLoss, validatedStep, validationLoss, step);
+  }
+
+  /** The best checkpoint's step. */
+  OptionalLong best() {
+    return bestStep == 0 ? OptionalLong.empty() : OptionalLong.of(bestStep);
   }
 
   /** With no best checkpoint, as another output has none of them. */

@@ -66,8 +66,7 @@ class MetricsLogTest {
     Files.writeString(file, "{oops}\n{\"step\":4}\n", StandardOpenOption.APPEND);
     byte[] before = Files.readAllBytes(file);
     assertThatThrownBy(
-            () ->
-                MetricsLog.resumed(output.toString(), HADOOP, output.toString(), 2, line -> {}))
+            () -> MetricsLog.resumed(output.toString(), HADOOP, output.toString(), 2, line -> {}))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("metrics.jsonl: broken line 4: {oops}; delete the file to go on");
     assertThat(file).hasBinaryContent(before);
@@ -82,7 +81,9 @@ class MetricsLogTest {
                 sample.add(
                     line(step, step % 5000 == 0 ? 1.5 : null, step == 77_777 ? true : null)));
     List<Metrics> lines = sample.lines();
-    assertThat(lines).hasSizeBetween(2048, 3 * 4096 + 2).isSortedAccordingTo((a, b) -> a.step() - b.step());
+    assertThat(lines)
+        .hasSizeBetween(2048, 3 * 4096 + 2)
+        .isSortedAccordingTo((a, b) -> a.step() - b.step());
     assertThat(lines.get(lines.size() - 1).step()).isEqualTo(1_000_000);
     assertThat(lines).anyMatch(line -> line.step() == 77_777);
     assertThat(lines.stream().filter(line -> line.validationLoss() != null)).hasSize(201);

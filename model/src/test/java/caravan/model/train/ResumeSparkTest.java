@@ -23,6 +23,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ResumeSparkTest {
   private static final LlamaConfig MODEL =
@@ -100,8 +102,12 @@ class ResumeSparkTest {
 
   /** Stops after the second round. */
   private void trainSixSteps() {
+    trainSixSteps(Map.of());
+  }
+
+  private void trainSixSteps(Map<String, Object> changes) {
     List<Metrics> seen = new ArrayList<>();
-    Trainer.Outcome stopped = trainer(output, Map.of()).run(() -> seen.size() > 1, seen::add);
+    Trainer.Outcome stopped = trainer(output, changes).run(() -> seen.size() > 1, seen::add);
     assertThat(stopped.step()).isEqualTo(6);
   }
 
@@ -135,14 +141,16 @@ class ResumeSparkTest {
     assertThat(parameters(output, 12)).containsExactly(parameters(whole, 12));
   }
 
-  @Test
-  void aDamagedNewestCheckpointIsNamedAndTheOneBeforeGoesOn() throws IOException {
-    trainSixSteps();
+  @ParameterizedTest
+  @ValueSource(strings = {"stock", "sliced"})
+  void aDamagedNewestCheckpointIsNamedAndTheOneBeforeGoesOn(String exchange) throws IOException {
+    Map<String, Object> settings = Map.of("exchange", exchange);
+    trainSixSteps(settings);
     Path file = output.resolve("checkpoints/step-00000006/caravan/optimizer.safetensors");
     byte[] bytes = Files.readAllBytes(file);
     bytes[bytes.length - 9] ^= 1;
     Files.write(file, bytes);
-    Trainer again = trainer(output, Map.of());
+    Trainer again = trainer(output, settings);
     assertThat(again.step()).isEqualTo(3);
     assertThat(again.damaged())
         .singleElement()
