@@ -72,11 +72,16 @@ class MemoryNeedsTest {
         .contains("Largest of the cluster: the same", "nothing of its size on the driver");
     String local =
         MemoryNeeds.text(
-            config(
-                "train.exchange=sliced", "train.moments=local", "train.outer.kind=nesterov"),
+            config("train.exchange=sliced", "train.moments=local", "train.outer.kind=nesterov"),
             MODEL,
             16 * GIBI);
     assertThat(part(local, "state before and after a round")).isEqualTo(rounded(4 * state / 3));
+    String halved =
+        MemoryNeeds.text(
+            config("train.exchange=sliced", "train.exchange-precision=bf16"), MODEL, 16 * GIBI);
+    assertThat(part(halved, "state of each worker in the shuffle"))
+        .isEqualTo(rounded(2 * state * 5 / 6));
+    assertThat(part(halved, "parameters as the round began")).isEqualTo(rounded(state / 3));
     assertThat(MemoryNeeds.text(config(), MODEL, 16 * GIBI)).contains("GiB of driver memory");
   }
 

@@ -8,8 +8,7 @@ record StepPointer(Directory checkpoints, String file) {
 
   /** Makes it name a step; readers see the old name or the new one. */
   void set(long step) {
-    checkpoints.replace(
-        file, (CheckpointStore.name(step) + "\n").getBytes(StandardCharsets.UTF_8));
+    checkpoints.replace(file, (CheckpointStore.name(step) + "\n").getBytes(StandardCharsets.UTF_8));
   }
 
   /**

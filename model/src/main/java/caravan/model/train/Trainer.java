@@ -162,8 +162,7 @@ public final class Trainer {
           found.path());
     }
     if (store.holds(found)) {
-      store.pointTo(
-          state.step(), TrainingState.tellsBest(fields) ? state.best() : store.best());
+      store.pointTo(state.step(), TrainingState.tellsBest(fields) ? state.best() : store.best());
     } else {
       state = state.withoutBest();
     }

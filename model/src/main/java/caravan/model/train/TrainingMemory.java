@@ -58,7 +58,12 @@ public record TrainingMemory(
     } else {
       long travels = config.moments().equals("average") ? sent : parameters * Float.BYTES;
       long velocity = config.outer().kind().equals("average") ? 0 : parameters * Float.BYTES;
-      disk.put("state of each worker in the shuffle", config.workers() * travels);
+      long saved = 0;
+      if (!config.exchangePrecision().equals("fp32")) {
+        worker.put("parameters as the round began", parameters * Float.BYTES);
+        saved = parameters * (Float.BYTES - Short.BYTES);
+      }
+      disk.put("state of each worker in the shuffle", config.workers() * (travels - saved));
       // The old one is deleted when the new one is whole.
       disk.put("state before and after a round", 2 * (travels + velocity));
     }
