@@ -3,13 +3,16 @@ import caravan.model.LlamaGraph;
 import caravan.model.train.AdamW;
 import caravan.model.train.GraphSteps;
 import caravan.model.train.Schedule;
+import com.sun.management.ThreadMXBean;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.IntBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
@@ -25,7 +28,8 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * Training steps on demand: ours in the benchmark train-step. Arguments are KEY=VALUE pairs of the
  * shape, engine and threads. Each line of standard input asks for something, each line of output
- * answers: {@code block N} takes N steps on random tokens and prints their seconds; {@code learn
+ * answers: {@code block N} takes N steps on random tokens and prints their seconds; {@code heap}
+ * prints the bytes of heap that all steps so far have asked for; {@code learn
  * FILE STEPS} trains fresh weights on a file of int32 sequences and prints the loss of each step.
  */
 class TrainSteps {
@@ -88,6 +92,10 @@ class TrainSteps {
         System.out.println(learn(Path.of(words[1]), Integer.parseInt(words[2])));
         continue;
       }
+      if (words[0].equals("heap")) {
+        System.out.println(heapBytes());
+        continue;
+      }
       if (words[0].equals("peak")) {
         System.out.println(words[1].equals("32") ? peak() : 0);
         continue;
@@ -101,6 +109,14 @@ class TrainSteps {
       System.out.println((System.nanoTime() - start) / 1e9);
     }
     LlamaGraph.output(graph).close();
+  }
+
+  /** Bytes of heap that this JVM's threads have asked for so far. */
+  private static long heapBytes() {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    return Arrays.stream(threads.getThreadAllocatedBytes(threads.getAllThreadIds()))
+        .filter(bytes -> bytes > 0)
+        .sum();
   }
 
   /** GFLOP/s of oneDNN's best product of two matrices in fp32, a thread for each share of rows. */

@@ -1,8 +1,8 @@
 package caravan.model;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * Where each tensor lies in the one flat parameter buffer. Order: embedding, then per block
@@ -44,6 +44,7 @@ public final class ParameterLayout implements TensorLayout {
 
   private final LlamaConfig config;
   private final List<Tensor> tensors = new ArrayList<>();
+  private final List<Tensor> unmodifiable = Collections.unmodifiableList(tensors);
   private final List<Block> blocks = new ArrayList<>();
   private final Tensor embedding;
   private final Tensor finalNorm;
@@ -82,7 +83,7 @@ public final class ParameterLayout implements TensorLayout {
 
   @Override
   public List<Tensor> tensors() {
-    return List.copyOf(tensors);
+    return unmodifiable;
   }
 
   public Tensor embedding() {
@@ -99,7 +100,7 @@ public final class ParameterLayout implements TensorLayout {
 
   /** The output matrix: its own tensor, or the embedding when they are tied. */
   public Tensor head() {
-    return Optional.ofNullable(head).orElse(embedding);
+    return head == null ? embedding : head;
   }
 
   /** Number of parameters. */

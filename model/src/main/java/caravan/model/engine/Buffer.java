@@ -92,19 +92,25 @@ final class Buffer implements AutoCloseable {
   }
 
   float get(int index) {
-    return bytes.getFloat(index << 2);
+    return RawMemory.get(address + (long) index * Float.BYTES);
   }
 
   void set(int index, float value) {
-    bytes.putFloat(index << 2, value);
+    RawMemory.set(address + (long) index * Float.BYTES, value);
   }
 
   FloatVector load(int index) {
-    return FloatVector.fromByteBuffer(LANES, bytes, index << 2, ByteOrder.nativeOrder());
+    return Memory.DIRECT
+        ? Memory.floats(address + (long) index * Float.BYTES)
+        : FloatVector.fromByteBuffer(LANES, bytes, index << 2, ByteOrder.nativeOrder());
   }
 
   void store(int index, FloatVector vector) {
-    vector.intoByteBuffer(bytes, index << 2, ByteOrder.nativeOrder());
+    if (Memory.DIRECT) {
+      Memory.store(address + (long) index * Float.BYTES, vector);
+    } else {
+      vector.intoByteBuffer(bytes, index << 2, ByteOrder.nativeOrder());
+    }
   }
 
   /** Address of one float, for BLAS. */
@@ -127,7 +133,7 @@ final class Buffer implements AutoCloseable {
   }
 
   static void zero(long address, long floats) {
-    Pointer.memset(new Address().at(address), 0, floats * Float.BYTES);
+    RawMemory.zero(address, floats * Float.BYTES);
   }
 
   static void copy(long from, long to, long floats) {
@@ -156,7 +162,7 @@ final class Buffer implements AutoCloseable {
 
     /** Copies floats; needs no Vector API. */
     static void copy(long from, long to, long floats) {
-      Pointer.memcpy(new Address().at(to), new Address().at(from), floats * Float.BYTES);
+      RawMemory.copy(from, to, floats * Float.BYTES);
     }
 
     Address at(long address) {

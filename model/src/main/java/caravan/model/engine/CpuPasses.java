@@ -8,6 +8,7 @@ import caravan.model.engine.Phases.Phase;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.IntConsumer;
 import org.bytedeco.javacpp.FloatPointer;
 
 /**
@@ -17,13 +18,19 @@ import org.bytedeco.javacpp.FloatPointer;
 final class CpuPasses implements AutoCloseable {
   private final LlamaConfig config;
   private final ParameterLayout layout;
-  private final Optional<Beside> beside;
+
+  /** Null where all parameters are trained. */
+  private final Beside beside;
+
+  private final double adapterDropout;
   private final Team team;
   private final Worker[] workers;
   private final Blocks blocks;
   private final OutputHead head;
   private final CpuOptions options;
   private final long maxLogits;
+  private final UnderWay underWay = new UnderWay();
+  private final Dropping dropping = new Dropping();
   private Weights weights;
   private boolean frozen;
   private Weights gradients;
@@ -43,7 +50,8 @@ final class CpuPasses implements AutoCloseable {
       CpuOptions options) {
     this.layout = layout;
     this.config = layout.config();
-    this.beside = beside;
+    this.beside = beside.orElse(null);
+    this.adapterDropout = beside.map(b -> b.layout().lora().dropout()).orElse(0.0);
     this.team = team;
     this.maxLogits = maxLogits;
     this.options = options;
@@ -76,9 +84,9 @@ final class CpuPasses implements AutoCloseable {
     prepare(parameters, batch);
     if (gradients == null || !gradients.isAt(gradient)) {
       gradients =
-          beside
-              .map(b -> Weights.gradientBeside(b.layout(), gradient))
-              .orElseGet(() -> new Weights(layout, gradient));
+          beside == null
+              ? new Weights(layout, gradient)
+              : Weights.gradientBeside(beside.layout, gradient);
     }
     Activations a = training(batch.ids().length);
     int targets = a.collectTargets(batch);
@@ -89,22 +97,14 @@ final class CpuPasses implements AutoCloseable {
       return TrainingPass.Loss.ZERO;
     }
     gradients.beta = pass.adds() ? 1 : 0;
-    a.drop(Dropping.of(pass, batch, adapterDropout()), config);
+    a.drop(dropping.of(pass, batch, adapterDropout), config);
     if (options.inHalves()) {
       weights.keepHalves();
     }
-    team.run(
-        member -> {
-          Worker worker = workers[member];
-          worker.phases.end(Phase.OUTSIDE);
-          if (options.inHalves()) {
-            weights.round(worker);
-            worker.barrier();
-          }
-          blocks.forward(worker, weights, a, batch);
-          head.lossAndGradient(worker, weights, gradients, a, batch, targets, pass);
-          blocks.backward(worker, weights, gradients, a, batch);
-        });
+    underWay.batch = batch;
+    underWay.pass = pass;
+    underWay.targets = targets;
+    team.run(underWay);
     sumGainGradients();
     double loss = 0;
     double penalty = 0;
@@ -113,6 +113,26 @@ final class CpuPasses implements AutoCloseable {
       penalty += worker.penalty;
     }
     return new TrainingPass.Loss((loss + penalty) / pass.targets(), loss / pass.targets());
+  }
+
+  /** The pass that the team is at: one object, so that a step makes none. */
+  private final class UnderWay implements IntConsumer {
+    private TokenBatch batch;
+    private TrainingPass pass;
+    private int targets;
+
+    @Override
+    public void accept(int member) {
+      Worker worker = workers[member];
+      worker.phases.end(Phase.OUTSIDE);
+      if (options.inHalves()) {
+        weights.round(worker);
+        worker.barrier();
+      }
+      blocks.forward(worker, weights, training, batch);
+      head.lossAndGradient(worker, weights, gradients, training, batch, targets, pass);
+      blocks.backward(worker, weights, gradients, training, batch);
+    }
   }
 
   TokenScores score(FloatPointer parameters, TokenBatch batch) {
@@ -134,11 +154,7 @@ final class CpuPasses implements AutoCloseable {
 
   /** Floats of parameters and of their gradient. */
   private long trainedLength() {
-    return beside.map(b -> b.layout().length()).orElse(layout.length());
-  }
-
-  private double adapterDropout() {
-    return beside.map(b -> b.layout().lora().dropout()).orElse(0.0);
+    return beside == null ? layout.length() : beside.layout.length();
   }
 
   private void prepare(FloatPointer parameters, TokenBatch batch) {
@@ -149,11 +165,13 @@ final class CpuPasses implements AutoCloseable {
         weights.close();
       }
       weights =
-          beside
-              .map(b -> Weights.beside(b.base(), b.layout(), parameters))
-              .orElseGet(() -> new Weights(layout, parameters));
+          beside == null
+              ? new Weights(layout, parameters)
+              : Weights.beside(beside.base, beside.layout, parameters);
     }
-    beside.ifPresent(b -> b.adapters().prepare(batch.ids().length));
+    if (beside != null) {
+      beside.adapters.prepare(batch.ids().length);
+    }
     for (Worker worker : workers) {
       worker.ensureKeys(batch.seq());
     }
@@ -251,7 +269,9 @@ final class CpuPasses implements AutoCloseable {
     for (Worker worker : workers) {
       worker.close();
     }
-    beside.ifPresent(b -> b.adapters().close());
+    if (beside != null) {
+      beside.adapters.close();
+    }
     if (weights != null) {
       weights.close();
     }

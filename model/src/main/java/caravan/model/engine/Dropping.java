@@ -1,53 +1,53 @@
 package caravan.model.engine;
 
-import java.util.Arrays;
-
 /**
  * The values that dropout zeroes in one pass. They depend on the seed, the step, the sequence's
  * tokens, the place in the model and the position in the sequence: not on which worker has the
  * sequence, nor on how a step is cut into batches, so that N workers zero what one would.
  */
 final class Dropping {
-  static final Dropping NONE = new Dropping(Objective.PLAIN, 0, new long[0], 1);
+  static final Dropping NONE = new Dropping();
 
   private static final int EMBEDDING = 0;
 
   /** Above the numbers of all halves. */
   private static final int ADAPTERS = 1 << 24;
 
-  private final Objective objective;
-  private final double adapterDropout;
-  private final long[] sequenceKeys;
-  private final int seq;
+  private Objective objective = Objective.PLAIN;
+  private double adapterDropout;
+  private int seq = 1;
 
-  private Dropping(Objective objective, double adapterDropout, long[] sequenceKeys, int seq) {
-    this.objective = objective;
-    this.adapterDropout = adapterDropout;
-    this.sequenceKeys = sequenceKeys;
-    this.seq = seq;
-  }
+  /** By sequence. */
+  private long[] keys = {};
 
   static Dropping of(TrainingPass pass, TokenBatch batch) {
-    return of(pass, batch, 0);
+    return new Dropping().of(pass, batch, 0);
   }
 
   /**
-   * @param adapterDropout share of an adapter's inputs, in [0, 1)
+   * Makes this what a pass zeroes.
+   *
+   * @param inAdapters share of an adapter's inputs, in [0, 1)
    */
-  static Dropping of(TrainingPass pass, TokenBatch batch, double adapterDropout) {
-    if (!pass.objective().drops() && adapterDropout == 0) {
+  Dropping of(TrainingPass pass, TokenBatch batch, double inAdapters) {
+    if (!pass.objective().drops() && inAdapters == 0) {
       return NONE;
     }
-    long step = DropoutMask.key(pass.objective().seed(), pass.step());
-    long[] keys = new long[batch.batch()];
-    for (int sequence = 0; sequence < keys.length; sequence++) {
-      int from = sequence * batch.seq();
-      keys[sequence] = step;
-      for (int id : Arrays.copyOfRange(batch.ids(), from, from + batch.seq())) {
-        keys[sequence] = DropoutMask.key(keys[sequence], id);
-      }
+    objective = pass.objective();
+    adapterDropout = inAdapters;
+    seq = batch.seq();
+    if (keys.length < batch.batch()) {
+      keys = new long[batch.batch()];
     }
-    return new Dropping(pass.objective(), adapterDropout, keys, batch.seq());
+    long step = DropoutMask.key(pass.objective().seed(), pass.step());
+    for (int sequence = 0; sequence < batch.batch(); sequence++) {
+      long key = step;
+      for (int i = sequence * seq; i < (sequence + 1) * seq; i++) {
+        key = DropoutMask.key(key, batch.ids()[i]);
+      }
+      keys[sequence] = key;
+    }
+    return this;
   }
 
   /** Whether values of the residual branches are zeroed. */
@@ -95,7 +95,7 @@ final class Dropping {
   }
 
   private long rowKey(int place, int row) {
-    return DropoutMask.key(DropoutMask.key(sequenceKeys[row / seq], place), row % seq);
+    return DropoutMask.key(DropoutMask.key(keys[row / seq], place), row % seq);
   }
 
   /** What an embedding's value is multiplied by. */

@@ -36,17 +36,73 @@ final class HalfGemm implements AutoCloseable {
     RIGHT_TRANSPOSED
   }
 
-  private record Shape(Form form, int m, int n, int k, int lda, int ldb, int ldc, boolean adds) {}
+  /** Of a product. One object serves all look-ups: a step makes hundreds, and none in the heap. */
+  private static final class Shape {
+    private Form form;
+    private int m;
+    private int n;
+    private int k;
+    private int lda;
+    private int ldb;
+    private int ldc;
+    private boolean adds;
+
+    Shape of(Form newForm, int newM, int newN, int newK) {
+      form = newForm;
+      m = newM;
+      n = newN;
+      k = newK;
+      return this;
+    }
+
+    Shape strides(int newLda, int newLdb, int newLdc, boolean newAdds) {
+      lda = newLda;
+      ldb = newLdb;
+      ldc = newLdc;
+      adds = newAdds;
+      return this;
+    }
+
+    Shape copy() {
+      return new Shape().of(form, m, n, k).strides(lda, ldb, ldc, adds);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Shape that
+          && form == that.form
+          && m == that.m
+          && n == that.n
+          && k == that.k
+          && lda == that.lda
+          && ldb == that.ldb
+          && ldc == that.ldc
+          && adds == that.adds;
+    }
+
+    @Override
+    public int hashCode() {
+      int hash = form.ordinal();
+      hash = 31 * hash + m;
+      hash = 31 * hash + n;
+      hash = 31 * hash + k;
+      hash = 31 * hash + lda;
+      hash = 31 * hash + ldb;
+      hash = 31 * hash + ldc;
+      return 31 * hash + (adds ? 1 : 0);
+    }
+  }
 
   private record Product(matmul primitive, memory a, memory b, memory c, IntMemoryMap arguments) {}
 
-  private record Rounding(reorder primitive, memory floats, memory halves) {}
+  private record Rounding(long count, reorder primitive, memory floats, memory halves) {}
 
   private final List<Pointer> owned = new ArrayList<>();
   private final engine cpu = own(new engine(engine.kind.cpu, 0));
   private final stream queue = own(new stream(cpu));
   private final Map<Shape, Product> products = new HashMap<>();
-  private final Map<Long, Rounding> roundings = new HashMap<>();
+  private final List<Rounding> roundings = new ArrayList<>();
+  private final Shape wanted = new Shape();
   private final Buffer.Address left = new Buffer.Address();
   private final Buffer.Address right = new Buffer.Address();
   private final Buffer.Address result = new Buffer.Address();
@@ -63,7 +119,7 @@ final class HalfGemm implements AutoCloseable {
     private static String kernel() {
       try (HalfGemm trial = new HalfGemm()) {
         int n = TRIAL_SIZE;
-        trial.make(new Shape(Form.PLAIN, n, n, n, n, n, n, false));
+        trial.make(new Shape().of(Form.PLAIN, n, n, n).strides(n, n, n, false));
         return trial.kernel;
       }
     }
@@ -72,18 +128,18 @@ final class HalfGemm implements AutoCloseable {
   /** C[m, n] = A[m, k] · B[n, k]ᵀ (+ C). */
   void timesTransposed(
       int m, int n, int k, long a, int lda, long b, int ldb, boolean adds, long c, int ldc) {
-    multiply(new Shape(Form.RIGHT_TRANSPOSED, m, n, k, lda, ldb, ldc, adds), a, b, c);
+    multiply(wanted.of(Form.RIGHT_TRANSPOSED, m, n, k).strides(lda, ldb, ldc, adds), a, b, c);
   }
 
   /** C[m, n] = A[m, k] · B[k, n] (+ C). */
   void times(int m, int n, int k, long a, int lda, long b, int ldb, boolean adds, long c, int ldc) {
-    multiply(new Shape(Form.PLAIN, m, n, k, lda, ldb, ldc, adds), a, b, c);
+    multiply(wanted.of(Form.PLAIN, m, n, k).strides(lda, ldb, ldc, adds), a, b, c);
   }
 
   /** C[m, n] = A[k, m]ᵀ · B[k, n] (+ C). */
   void transposedTimes(
       int m, int n, int k, long a, int lda, long b, int ldb, boolean adds, long c, int ldc) {
-    multiply(new Shape(Form.LEFT_TRANSPOSED, m, n, k, lda, ldb, ldc, adds), a, b, c);
+    multiply(wanted.of(Form.LEFT_TRANSPOSED, m, n, k).strides(lda, ldb, ldc, adds), a, b, c);
   }
 
   private void multiply(Shape shape, long a, long b, long c) {
@@ -93,7 +149,7 @@ final class HalfGemm implements AutoCloseable {
     Product product = products.get(shape);
     if (product == null) {
       product = make(shape);
-      products.put(shape, product);
+      products.put(shape.copy(), product);
     }
     product.a.set_data_handle(left.at(a));
     product.b.set_data_handle(right.at(b));
@@ -145,20 +201,27 @@ final class HalfGemm implements AutoCloseable {
     if (count == 0) {
       return;
     }
-    Rounding rounding = roundings.get(count);
-    if (rounding == null) {
-      long[] all = {count};
-      long[] strides = {1};
-      memory.desc from = own(new memory.desc(all, memory.data_type.f32, strides, false));
-      memory.desc to = own(new memory.desc(all, memory.data_type.bf16, strides, false));
-      memory source = own(new memory(from, cpu, left.at(0)));
-      memory target = own(new memory(to, cpu, right.at(0)));
-      rounding = new Rounding(own(new reorder(source, target)), source, target);
-      roundings.put(count, rounding);
-    }
+    Rounding rounding = rounding(count);
     rounding.floats.set_data_handle(left.at(floats));
     rounding.halves.set_data_handle(right.at(halves));
     rounding.primitive.execute(queue, rounding.floats, rounding.halves);
+  }
+
+  private Rounding rounding(long count) {
+    for (int i = 0; i < roundings.size(); i++) {
+      if (roundings.get(i).count == count) {
+        return roundings.get(i);
+      }
+    }
+    long[] all = {count};
+    long[] strides = {1};
+    memory.desc from = own(new memory.desc(all, memory.data_type.f32, strides, false));
+    memory.desc to = own(new memory.desc(all, memory.data_type.bf16, strides, false));
+    memory source = own(new memory(from, cpu, left.at(0)));
+    memory target = own(new memory(to, cpu, right.at(0)));
+    Rounding made = new Rounding(count, own(new reorder(source, target)), source, target);
+    roundings.add(made);
+    return made;
   }
 
   private <P extends Pointer> P own(P pointer) {

@@ -20,24 +20,34 @@ final class Lanes {
   private static final VectorShuffle<Float> FROM_1 = exchange(1);
 
   /** Adding it rounds a float below 2^22 to an integer, which stands in the lowest bits. */
-  private static final float ROUND = 0x1.8p23f;
+  static final float ROUND = 0x1.8p23f;
 
-  private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
-  private static final int EXPONENT_BIAS = 127;
-  private static final int MANTISSA_BITS = 23;
+  static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
+  static final int EXPONENT_BIAS = 127;
+  static final int MANTISSA_BITS = 23;
 
-  private static final float LOG2_E = 1.44269504f;
+  static final float LOG2_E = 1.44269504f;
 
   /** ln 2 in two parts, the first exact in few bits. */
-  private static final float LN2_HIGH = 0.693359375f;
+  static final float LN2_HIGH = 0.693359375f;
 
-  private static final float LN2_LOW = -2.12194440e-4f;
+  static final float LN2_LOW = -2.12194440e-4f;
 
   /** Rounds to 2^−127, whose exponent bits are those of zero. */
-  private static final float LOWEST = -88.03f;
+  static final float LOWEST = -88.03f;
 
   /** Rounds to 2^128, whose bits are those of infinity. */
-  private static final float HIGHEST = 88.8f;
+  static final float HIGHEST = 88.8f;
+
+  /** From the highest power on; those of r and 1 are 1. */
+  static final float[] POLYNOMIAL = {
+    1.9875691500e-4f,
+    1.3981999507e-3f,
+    8.3334519073e-3f,
+    4.1665795894e-2f,
+    1.6666665459e-1f,
+    5.0000001201e-1f
+  };
 
   private Lanes() {}
 
@@ -65,16 +75,19 @@ final class Lanes {
    * included, it is 0; above 88.38 it is ∞.
    */
   static FloatVector exp(FloatVector x) {
+    return Memory.DIRECT ? LaneOps.exp(x) : expByApi(x);
+  }
+
+  /** The same bits, by the Vector API's own operations. */
+  static FloatVector expByApi(FloatVector x) {
     FloatVector bounded = x.max(LOWEST).min(HIGHEST);
     FloatVector shifted = bounded.mul(LOG2_E).add(ROUND);
     FloatVector n = shifted.sub(ROUND);
     FloatVector r = bounded.sub(n.mul(LN2_HIGH)).sub(n.mul(LN2_LOW));
-    FloatVector power = FloatVector.broadcast(LANES, 1.9875691500e-4f);
-    power = power.fma(r, FloatVector.broadcast(LANES, 1.3981999507e-3f));
-    power = power.fma(r, FloatVector.broadcast(LANES, 8.3334519073e-3f));
-    power = power.fma(r, FloatVector.broadcast(LANES, 4.1665795894e-2f));
-    power = power.fma(r, FloatVector.broadcast(LANES, 1.6666665459e-1f));
-    power = power.fma(r, FloatVector.broadcast(LANES, 5.0000001201e-1f));
+    FloatVector power = FloatVector.broadcast(LANES, POLYNOMIAL[0]);
+    for (int i = 1; i < POLYNOMIAL.length; i++) {
+      power = power.fma(r, FloatVector.broadcast(LANES, POLYNOMIAL[i]));
+    }
     power = power.fma(r.mul(r), r).add(1f);
     FloatVector scale =
         shifted

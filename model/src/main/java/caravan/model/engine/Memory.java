@@ -10,12 +10,12 @@ import jdk.internal.vm.vector.VectorSupport;
 import org.bytedeco.javacpp.indexer.FloatRawIndexer;
 
 /**
- * Vectors loaded from bare addresses. The Vector API of Java 17 reads outside the heap through a
- * ByteBuffer only, and there every load fetches limit and address of the buffer again and checks
- * them: a matrix-vector product then runs at a third of the memory's speed. So this asks for what
- * the Vector API's own loads come down to, {@link VectorSupport#load}, which takes {@code
- * --add-exports=java.base/jdk.internal.vm.vector=ALL-UNNAMED}; without it, and in code that is not
- * compiled yet, floats are read one by one.
+ * Vectors loaded from bare addresses, and stored there. The Vector API of Java 17 reads outside the
+ * heap through a ByteBuffer only, and there every load fetches limit and address of the buffer
+ * again and checks them: a matrix-vector product then runs at a third of the memory's speed. So
+ * this asks for what the Vector API's own loads come down to, {@link VectorSupport#load}, which
+ * takes {@code --add-exports=java.base/jdk.internal.vm.vector=ALL-UNNAMED}; without it, and in code
+ * that is not compiled yet, floats are read one by one.
  *
  * <p>Nothing is checked: a wrong address ends the process.
  */
@@ -23,7 +23,7 @@ final class Memory {
   private static final String PACKAGE = "jdk.internal.vm.vector";
 
   /** Whether {@link VectorSupport} may be called. */
-  private static final boolean DIRECT =
+  static final boolean DIRECT =
       Object.class.getModule().isExported(PACKAGE, Memory.class.getModule());
 
   private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
@@ -41,7 +41,7 @@ final class Memory {
       System.getLogger(Memory.class.getName())
           .log(
               System.Logger.Level.WARNING,
-              "products with weights run many times slower: start Java with"
+              "decoding runs many times slower, training a little: start Java with"
                   + " --add-exports=java.base/jdk.internal.vm.vector=ALL-UNNAMED");
     }
   }
@@ -58,6 +58,11 @@ final class Memory {
     return DIRECT ? Direct.floats(address) : floatsOneByOne(address);
   }
 
+  /** Writes all lanes. Only where {@link #DIRECT}. */
+  static void store(long address, FloatVector vector) {
+    Direct.store(address, vector);
+  }
+
   /** As many ints as a vector has. */
   static IntVector ints(long address) {
     return DIRECT ? Direct.ints(address) : intsOneByOne(address);
@@ -69,6 +74,12 @@ final class Memory {
       values[i] = get(address + (long) i * Float.BYTES);
     }
     return FloatVector.fromArray(LANES, values, 0);
+  }
+
+  static void storeOneByOne(long address, FloatVector vector) {
+    for (int i = 0; i < WIDTH; i++) {
+      RawMemory.set(address + (long) i * Float.BYTES, vector.lane(i));
+    }
   }
 
   static IntVector intsOneByOne(long address) {
@@ -100,6 +111,13 @@ final class Memory {
               0,
               FLOAT_SPECIES,
               slow);
+    }
+
+    static void store(long address, FloatVector vector) {
+      VectorSupport.StoreVectorOperation slow =
+          (container, index, stored) -> storeOneByOne(address, (FloatVector) stored);
+      VectorSupport.store(
+          (Class) FLOAT_VECTOR, (Class) float.class, WIDTH, null, address, vector, ALL, 0, slow);
     }
 
     static IntVector ints(long address) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -56,6 +57,22 @@ class TeamTest {
             done.incrementAndGet();
           });
       assertThat(done).hasValue(3);
+    }
+  }
+
+  @Test
+  void a_run_takes_no_memory_in_the_heap() {
+    try (Team team = new Team(3)) {
+      IntConsumer work = member -> team.barrier();
+      team.run(work);
+      HeapBytes.allocated();
+      long before = HeapBytes.allocated();
+      long measuring = HeapBytes.allocated() - before;
+      before = HeapBytes.allocated();
+      for (int run = 0; run < 100; run++) {
+        team.run(work);
+      }
+      assertThat(HeapBytes.allocated() - before - measuring).isLessThan(100 * 16);
     }
   }
 }
