@@ -18,7 +18,7 @@ class SteadyMemoryTest {
   private static final long RESULT = 64;
 
   @ParameterizedTest(name = "threads, bf16, recompute, dropout, documents per row: {0}")
-  @CsvSource({"1 false false 0 1", "1 true true 0.1 2"})
+  @CsvSource({"1 false false 0 1", "1 true true 0 2"})
   void a_thousand_steps_take_no_more_memory(String arguments) throws Exception {
     long[] grew = grew(arguments.split(" "));
     assertThat(grew[0]).as("bytes of heap per step").isLessThanOrEqualTo(RESULT);
