@@ -1,13 +1,5 @@
 package caravan.model.engine;
 
-import static caravan.model.engine.Buffer.LANES;
-import static caravan.model.engine.Buffer.WIDTH;
-
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorSpecies;
-
 /**
  * Dropout by counter (as Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011):
  * whether a value is zeroed depends on its row's key and its column alone, so that nothing is
@@ -22,11 +14,9 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>A and B are those of Wellons' lowbias32.
  */
 final class DropoutMask {
-  private static final VectorSpecies<Integer> INTS = LANES.withLanes(int.class);
-  private static final IntVector COLUMNS = IntVector.zero(INTS).addIndex(1);
-  private static final int A = 0x7feb352d;
-  private static final int B = 0x846ca68b;
-  private static final int BITS = 24;
+  static final int A = 0x7feb352d;
+  static final int B = 0x846ca68b;
+  static final int BITS = 24;
 
   private DropoutMask() {}
 
@@ -49,44 +39,17 @@ final class DropoutMask {
         : scale(rate);
   }
 
-  /** Zeroes and scales the {@code width} floats of a row from {@code at} on, in place. */
-  static void apply(Buffer x, int at, int width, long rowKey, double rate) {
-    int low = (int) rowKey;
-    int high = (int) (rowKey >>> 32);
-    int threshold = threshold(rate);
-    float scale = scale(rate);
-    int bound = LANES.loopBound(width);
-    int j = 0;
-    for (; j < bound; j += WIDTH) {
-      IntVector h = COLUMNS.add(j + low);
-      h = xorShifted(h, 16).mul(A).lanewise(VectorOperators.XOR, high);
-      h = xorShifted(xorShifted(h, 15).mul(B), 16);
-      VectorMask<Float> zeroed =
-          h.lanewise(VectorOperators.LSHR, 32 - BITS)
-              .compare(VectorOperators.LT, threshold)
-              .cast(LANES);
-      x.store(at + j, x.load(at + j).mul(scale).blend(0f, zeroed));
-    }
-    for (; j < width; j++) {
-      x.set(at + j, x.get(at + j) * factor(rowKey, j, rate));
-    }
-  }
-
-  private static IntVector xorShifted(IntVector h, int distance) {
-    return h.lanewise(VectorOperators.XOR, h.lanewise(VectorOperators.LSHR, distance));
-  }
-
   private static int hash(int low, int high) {
     int h = (low ^ low >>> 16) * A ^ high;
     h = (h ^ h >>> 15) * B;
     return h ^ h >>> 16;
   }
 
-  private static int threshold(double rate) {
+  static int threshold(double rate) {
     return (int) Math.round(rate * (1 << BITS));
   }
 
-  private static float scale(double rate) {
+  static float scale(double rate) {
     return (float) (1 / (1 - rate));
   }
 }

@@ -82,14 +82,14 @@ final class Dropping {
    */
   void adapterInput(int adapter, Buffer x, int stride, int width, int from, int to) {
     for (int row = from; row < to; row++) {
-      DropoutMask.apply(x, row * stride, width, rowKey(ADAPTERS + adapter, row), adapterDropout);
+      DropoutVectors.apply(x, row * stride, width, rowKey(ADAPTERS + adapter, row), adapterDropout);
     }
   }
 
   private void apply(Buffer x, int width, int from, int to, int place, double rate) {
     if (rate > 0) {
       for (int row = from; row < to; row++) {
-        DropoutMask.apply(x, row * width, width, rowKey(place, row), rate);
+        DropoutVectors.apply(x, row * width, width, rowKey(place, row), rate);
       }
     }
   }

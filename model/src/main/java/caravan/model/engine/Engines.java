@@ -95,8 +95,9 @@ public final class Engines {
   public static CpuOptions cpuOptions(String name) {
     String[] parts = requireKnown(name).split(":");
     boolean inHalves =
-        precision(parts).equals(BF16)
-            || precision(parts).equals(AUTO) && CpuEngine.multipliesHalves();
+        VectorApi.isPresent()
+            && (precision(parts).equals(BF16)
+                || precision(parts).equals(AUTO) && CpuEngine.multipliesHalves());
     return new CpuOptions(inHalves, block(parts));
   }
 

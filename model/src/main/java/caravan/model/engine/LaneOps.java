@@ -4,6 +4,7 @@ import static caravan.model.engine.Buffer.LANES;
 import static caravan.model.engine.Buffer.WIDTH;
 
 import java.util.function.BiFunction;
+import java.util.function.Function;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
@@ -37,7 +38,7 @@ final class LaneOps {
 
   private LaneOps() {}
 
-  private static FloatVector all(float value) {
+  static FloatVector all(float value) {
     return FloatVector.broadcast(LANES, value);
   }
 
@@ -78,6 +79,14 @@ final class LaneOps {
 
   static FloatVector min(FloatVector a, FloatVector b) {
     return binary(VectorSupport.VECTOR_OP_MIN, a, b, FloatVector::min);
+  }
+
+  @SuppressWarnings({"unchecked", "rawtypes"})
+  static FloatVector sqrt(FloatVector a) {
+    Function<FloatVector, FloatVector> slow = FloatVector::sqrt;
+    return (FloatVector)
+        VectorSupport.unaryOp(
+            VectorSupport.VECTOR_OP_SQRT, (Class) FLOATS, float.class, WIDTH, a, slow);
   }
 
   /** a · b + c, rounded once. */

@@ -20,11 +20,8 @@ import org.bytedeco.javacpp.indexer.FloatRawIndexer;
  * <p>Nothing is checked: a wrong address ends the process.
  */
 final class Memory {
-  private static final String PACKAGE = "jdk.internal.vm.vector";
-
   /** Whether {@link VectorSupport} may be called. */
-  static final boolean DIRECT =
-      Object.class.getModule().isExported(PACKAGE, Memory.class.getModule());
+  static final boolean DIRECT = VectorApi.readsAddresses();
 
   private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_PREFERRED;
   private static final Class<?> FLOAT_VECTOR = FloatVector.zero(LANES).getClass();

@@ -10,7 +10,7 @@ import java.util.function.IntConsumer;
  * does what depends on the thread's number alone, so results repeat bit for bit. Nothing is
  * allocated per run.
  */
-final class Team implements AutoCloseable {
+public final class Team implements AutoCloseable {
   private static final int SPINS = 50_000;
 
   /** Between runs: another processor's work shall not wait for ours long. */
@@ -29,7 +29,10 @@ final class Team implements AutoCloseable {
   private volatile boolean closed;
   private IntConsumer work;
 
-  Team(int size) {
+  /**
+   * @throws IllegalArgumentException when it is to have no member
+   */
+  public Team(int size) {
     if (size < 1) {
       throw new IllegalArgumentException(
           "engine threads: got " + size + ", wanted at least 1; set train.threads");
@@ -41,12 +44,12 @@ final class Team implements AutoCloseable {
     }
   }
 
-  int size() {
+  public int size() {
     return size;
   }
 
   /** Runs {@code work} once per member (0 is the calling thread) and waits for all of them. */
-  void run(IntConsumer job) {
+  public void run(IntConsumer job) {
     if (size == 1) {
       job.accept(0);
       return;
@@ -81,7 +84,7 @@ final class Team implements AutoCloseable {
   }
 
   /** Waits until every member has come here. What they wrote before is visible after. */
-  void barrier() {
+  public void barrier() {
     if (size == 1) {
       return;
     }

@@ -18,6 +18,13 @@ public final class VectorApi {
 
   private VectorApi() {}
 
+  /** Whether vectors can be loaded from bare addresses, which takes an export of the JDK's. */
+  static boolean readsAddresses() {
+    return Object.class
+        .getModule()
+        .isExported("jdk.internal.vm.vector", VectorApi.class.getModule());
+  }
+
   /** Says once per process if not. */
   public static boolean isPresent() {
     return PRESENT;

@@ -1,12 +1,11 @@
 package caravan.model.train;
 
 import caravan.model.ParameterRanges;
-import caravan.model.engine.VectorApi;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import caravan.model.engine.FlatLoops;
+import caravan.model.engine.Team;
 import java.util.Map;
+import java.util.function.IntConsumer;
 import org.bytedeco.javacpp.FloatPointer;
-import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.learning.GradientUpdater;
@@ -19,17 +18,21 @@ import org.nd4j.linalg.learning.GradientUpdater;
  * with its weights whole.
  */
 public abstract class FlatUpdater<C extends FlatOptimizer> implements GradientUpdater<C> {
-  static final ByteOrder ORDER = ByteOrder.nativeOrder();
-
   /**
-   * Floats per chunk: a direct buffer addresses less than 2 GiB, and a partial sum of squares stays
-   * accurate.
+   * Floats per chunk: threads share out chunks, whose sums of squares are added in their order, so
+   * that no bit depends on who took which.
    */
   private static final int CHUNK = 1 << 14;
 
   private final C config;
   private INDArray state;
   private double gradientNorm;
+
+  /** Null for the calling thread alone. */
+  private Team team;
+
+  /** Of each chunk. */
+  private double[] squares = {};
 
   FlatUpdater(C config) {
     this.config = config;
@@ -45,12 +48,30 @@ public abstract class FlatUpdater<C extends FlatOptimizer> implements GradientUp
   record Pass(float scale, double rate, int steps) {}
 
   /**
-   * Replaces a chunk of the gradient by what is then subtracted from the parameters.
+   * Replaces a chunk of the gradient by what is then subtracted from the parameters. Several
+   * threads are here at once.
    *
-   * @param g floats of the gradient
-   * @param state the same floats of each state vector
+   * @param g address of the chunk's floats of the gradient
+   * @param state address of the same floats of the first state vector
+   * @param stride bytes from one state vector to the next
    */
-  abstract void update(ByteBuffer g, ByteBuffer[] state, Pass pass);
+  abstract void update(long g, long state, long stride, int count, Pass pass);
+
+  /** Shares out the passes among so many threads from now on; no bit depends on it. */
+  final void useThreads(int threads) {
+    if (threads != (team == null ? 1 : team.size())) {
+      close();
+      team = threads == 1 ? null : new Team(threads);
+    }
+  }
+
+  /** Ends the threads; the next pass is the calling thread's alone. */
+  final void close() {
+    if (team != null) {
+      team.close();
+      team = null;
+    }
+  }
 
   @Override
   public final C getConfig() {
@@ -98,14 +119,14 @@ public abstract class FlatUpdater<C extends FlatOptimizer> implements GradientUp
   @Override
   public final void applyUpdater(INDArray gradient, int iteration, int epoch) {
     long length = gradient.length();
-    Pointer g = gradient.data().addressPointer();
+    long g = address(gradient);
     ParameterRanges moved = config.moved(iteration).within(0, length);
     if (config.turns().begins(iteration) && state != null) {
       state.assign(0);
     }
     gradientNorm = norm(g, moved);
     if (!Double.isFinite(gradientNorm)) {
-      zero(g, 0, length);
+      FlatLoops.zero(g, length);
       return;
     }
     boolean clip = config.clipNorm() > 0 && gradientNorm > config.clipNorm();
@@ -125,47 +146,73 @@ public abstract class FlatUpdater<C extends FlatOptimizer> implements GradientUp
     zero(g, end, length);
   }
 
-  private void update(Pointer g, long from, long to, long stateAt, Pass pass) {
-    ByteBuffer[] chunk = new ByteBuffer[config.stateVectors()];
-    Pointer floats = chunk.length == 0 ? null : state.data().addressPointer();
-    long stride = chunk.length == 0 ? 0 : state.length() / chunk.length;
-    for (long at = from; at < to; at += CHUNK) {
-      int count = (int) Math.min(CHUNK, to - at);
-      for (int i = 0; i < chunk.length; i++) {
-        chunk[i] = bytes(floats, i * stride + stateAt + at - from, count);
-      }
-      update(bytes(g, at, count), chunk, pass);
-    }
+  private void update(long g, long from, long to, long stateAt, Pass pass) {
+    int vectors = config.stateVectors();
+    long stride = vectors == 0 ? 0 : state.length() / vectors * Float.BYTES;
+    long states = vectors == 0 ? 0 : address(state) + (stateAt - from) * Float.BYTES;
+    share(
+        chunks(to - from),
+        chunk -> {
+          long at = from + (long) chunk * CHUNK;
+          int count = (int) Math.min(CHUNK, to - at);
+          update(g + at * Float.BYTES, states + at * Float.BYTES, stride, count, pass);
+        });
   }
 
-  private static double norm(Pointer g, ParameterRanges moved) {
-    double squares = 0;
+  private double norm(long g, ParameterRanges moved) {
+    double sum = 0;
     for (int range = 0; range < moved.count(); range++) {
-      for (long at = moved.from(range); at < moved.to(range); at += CHUNK) {
-        squares += squares(bytes(g, at, (int) Math.min(CHUNK, moved.to(range) - at)));
+      long from = moved.from(range);
+      long to = moved.to(range);
+      int chunks = chunks(to - from);
+      if (squares.length < chunks) {
+        squares = new double[chunks];
+      }
+      share(
+          chunks,
+          chunk -> {
+            long at = from + (long) chunk * CHUNK;
+            int count = (int) Math.min(CHUNK, to - at);
+            squares[chunk] = FlatLoops.squares(g + at * Float.BYTES, count);
+          });
+      for (int chunk = 0; chunk < chunks; chunk++) {
+        sum += squares[chunk];
       }
     }
-    return Math.sqrt(squares);
+    return Math.sqrt(sum);
   }
 
-  private static double squares(ByteBuffer g) {
-    int end = g.capacity();
-    int vectorEnd = VectorApi.isPresent() ? FlatVectors.whole(end) : 0;
-    double total = vectorEnd > 0 ? FlatVectors.squares(g, vectorEnd) : 0;
-    for (int at = vectorEnd; at < end; at += Float.BYTES) {
-      total += (double) g.getFloat(at) * g.getFloat(at);
+  private static int chunks(long floats) {
+    return Math.toIntExact((floats + CHUNK - 1) / CHUNK);
+  }
+
+  /** Runs work on each chunk, on neighbouring ones in one thread. */
+  private void share(int chunks, IntConsumer work) {
+    if (team == null || chunks < 2 * team.size()) {
+      for (int chunk = 0; chunk < chunks; chunk++) {
+        work.accept(chunk);
+      }
+      return;
     }
-    return total;
+    long members = team.size();
+    team.run(
+        member -> {
+          int end = (int) (chunks * (member + 1L) / members);
+          for (int chunk = (int) (chunks * (long) member / members); chunk < end; chunk++) {
+            work.accept(chunk);
+          }
+        });
   }
 
-  private static void zero(Pointer floats, long from, long to) {
+  private static void zero(long floats, long from, long to) {
     if (from < to) {
-      Pointer.memset(floats.getPointer(FloatPointer.class, from), 0, (to - from) * Float.BYTES);
+      FlatLoops.zero(floats + from * Float.BYTES, to - from);
     }
   }
 
-  private static ByteBuffer bytes(Pointer floats, long at, int length) {
-    Pointer start = floats.getPointer(FloatPointer.class, at);
-    return start.capacity(length).asByteBuffer().order(ORDER);
+  /** Of the first float of a view without gaps. */
+  private static long address(INDArray array) {
+    FloatPointer floats = new FloatPointer(array.data().addressPointer());
+    return floats.address() + floats.position() * Float.BYTES;
   }
 }

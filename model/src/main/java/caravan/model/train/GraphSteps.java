@@ -30,6 +30,7 @@ public final class GraphSteps {
     this.graph = graph;
     GradientUpdater<?> first = graph.getUpdater().getUpdaterBlocks().get(0).getGradientUpdater();
     this.updater = first instanceof FlatUpdater<?> flat ? Optional.of(flat) : Optional.empty();
+    updater.ifPresent(u -> u.useThreads(LlamaGraph.output(graph).layerConf().threads()));
     this.resident =
         first instanceof AdamWUpdater adamW && residentOffers(graph, adamW.getConfig())
             ? open(graph, adamW.getConfig())

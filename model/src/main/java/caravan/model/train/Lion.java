@@ -1,6 +1,6 @@
 package caravan.model.train;
 
-import java.nio.ByteBuffer;
+import caravan.model.engine.FlatLoops;
 import java.util.Objects;
 import org.nd4j.linalg.schedule.ISchedule;
 import org.nd4j.shade.jackson.annotation.JsonProperty;
@@ -68,18 +68,18 @@ public final class Lion extends FlatOptimizer {
     }
 
     @Override
-    void update(ByteBuffer g, ByteBuffer[] state, Pass pass) {
-      ByteBuffer m = state[0];
+    void update(long g, long state, long stride, int count, Pass pass) {
       float rate = (float) pass.rate();
       float b1 = (float) getConfig().beta1;
       float b2 = (float) getConfig().beta2;
       float c1 = (float) (1 - getConfig().beta1);
       float c2 = (float) (1 - getConfig().beta2);
-      for (int at = 0; at < g.capacity(); at += Float.BYTES) {
-        float gradient = g.getFloat(at) * pass.scale();
-        float momentum = m.getFloat(at);
-        g.putFloat(at, rate * Math.signum(momentum * b1 + gradient * c1));
-        m.putFloat(at, momentum * b2 + gradient * c2);
+      for (int i = 0; i < count; i++) {
+        long at = (long) i * Float.BYTES;
+        float gradient = FlatLoops.get(g + at) * pass.scale();
+        float momentum = FlatLoops.get(state + at);
+        FlatLoops.set(g + at, rate * Math.signum(momentum * b1 + gradient * c1));
+        FlatLoops.set(state + at, momentum * b2 + gradient * c2);
       }
     }
   }

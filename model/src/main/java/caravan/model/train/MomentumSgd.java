@@ -1,6 +1,6 @@
 package caravan.model.train;
 
-import java.nio.ByteBuffer;
+import caravan.model.engine.FlatLoops;
 import java.util.Objects;
 import org.nd4j.linalg.schedule.ISchedule;
 import org.nd4j.shade.jackson.annotation.JsonProperty;
@@ -61,16 +61,17 @@ public final class MomentumSgd extends FlatOptimizer {
     }
 
     @Override
-    void update(ByteBuffer g, ByteBuffer[] state, Pass pass) {
+    void update(long g, long state, long stride, int count, Pass pass) {
       float rate = (float) pass.rate();
       float momentum = (float) getConfig().momentum;
-      for (int at = 0; at < g.capacity(); at += Float.BYTES) {
-        float step = g.getFloat(at) * pass.scale();
-        if (state.length > 0) {
-          step += momentum * state[0].getFloat(at);
-          state[0].putFloat(at, step);
+      for (int i = 0; i < count; i++) {
+        long at = (long) i * Float.BYTES;
+        float step = FlatLoops.get(g + at) * pass.scale();
+        if (momentum > 0) {
+          step += momentum * FlatLoops.get(state + at);
+          FlatLoops.set(state + at, step);
         }
-        g.putFloat(at, rate * step);
+        FlatLoops.set(g + at, rate * step);
       }
     }
   }

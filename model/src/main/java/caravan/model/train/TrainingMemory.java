@@ -4,6 +4,7 @@ import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.engine.CpuEngine;
 import caravan.model.engine.Engines;
+import caravan.model.engine.VectorApi;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,8 +12,8 @@ import java.util.Optional;
 
 /**
  * Memory that a training of all parameters takes, in bytes, before it begins. On the CPU engine the
- * worker's parts are what it then allocates; of an engine on a GPU, activations and logits are left
- * out.
+ * worker's parts are what it then allocates; of an engine on a GPU, and where ND4J stands in for
+ * the CPU engine, activations and logits are left out.
  *
  * @param parameters of the model
  * @param worker parts of one worker
@@ -38,7 +39,7 @@ public record TrainingMemory(
     worker.put("parameters", parameters * Float.BYTES);
     worker.put("gradient", parameters * Float.BYTES);
     worker.put("optimizer state", state * Float.BYTES);
-    if (config.engine().equals(Engines.CPU)) {
+    if (config.engine().equals(Engines.CPU) && VectorApi.isPresent()) {
       worker.putAll(
           CpuEngine.trainingMemory(
               model,

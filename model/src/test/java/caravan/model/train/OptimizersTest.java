@@ -13,6 +13,7 @@ import caravan.model.WeightDecayRates;
 import caravan.model.checkpoint.HuggingFaceWeights;
 import caravan.model.engine.Objective;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -50,6 +51,40 @@ class OptimizersTest {
         assertThat((double) update.getFloat(i)).isCloseTo(wanted, within(1e-8));
       }
     }
+  }
+
+  @Test
+  void noBitDependsOnTheNumberOfThreads() {
+    List<FlatOptimizer> optimizers =
+        List.of(
+            new AdamW(RATE, 0.9, 0.95, 1e-8, 0.5),
+            new Lion(RATE, 0.9, 0.99, 0.5, Turns.ALL),
+            new MomentumSgd(RATE, 0.9, 0.5, Turns.ALL));
+    for (FlatOptimizer optimizer : optimizers) {
+      assertThat(steps(optimizer, 3)).isEqualTo(steps(optimizer, 1));
+    }
+  }
+
+  /** The updates of a few steps on a vector of many chunks, and the norms before them. */
+  private static List<Object> steps(FlatOptimizer optimizer, int threads) {
+    int length = 200_003;
+    FlatUpdater<?> updater = optimizer.updater();
+    INDArray state = Nd4j.create(1, optimizer.stateSize(length));
+    updater.setStateViewArray(state, null, 'c', true);
+    updater.useThreads(threads);
+    List<Object> seen = new ArrayList<>();
+    for (int step = 0; step < 3; step++) {
+      float[] gradient = new float[length];
+      for (int i = 0; i < length; i++) {
+        gradient[i] = (float) Math.sin(i * 0.37 + step);
+      }
+      INDArray update = Nd4j.createFromArray(gradient);
+      updater.applyUpdater(update, step, 0);
+      seen.add(updater.gradientNorm());
+      seen.add(Arrays.hashCode(update.toFloatVector()));
+    }
+    updater.close();
+    return seen;
   }
 
   @Test

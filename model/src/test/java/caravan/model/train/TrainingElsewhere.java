@@ -2,6 +2,9 @@ package caravan.model.train;
 
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
+import caravan.model.LlamaLayer;
+import caravan.model.WeightDecayRates;
+import caravan.model.engine.Objective;
 import caravan.model.engine.ResidentTraining.Step;
 import caravan.model.engine.TokenBatch;
 import java.util.List;
@@ -14,17 +17,23 @@ final class TrainingElsewhere {
   private static final LlamaConfig MODEL =
       new LlamaConfig(33, 41, 2, 4, 2, 8, 61, 24, 10_000, 1e-5, true);
 
+  private static final LlamaLayer LAYER =
+      new LlamaLayer(
+          MODEL, "cpu", 2, WeightDecayRates.ofMatrices(0.1), new Objective(0, 0, 0.1, 0.1, 5), 0);
+
   private TrainingElsewhere() {}
 
   public static void main(String[] args) {
     System.out.println("losses " + losses());
+    TrainingMemory memory = TrainingMemory.of(TrainConfigs.SMALL, MODEL);
+    System.out.println("memory " + memory.worker().keySet());
   }
 
   static String losses() {
     AdamW adam =
         new AdamW(
             new Schedule(Schedule.Kind.CONSTANT, 0.01, 0, 0, 1, 0), 0.9, 0.95, 1e-8, 0.5, null);
-    ComputationGraph graph = LlamaGraph.create(MODEL, adam, 0.1, 3, "cpu", 2);
+    ComputationGraph graph = LlamaGraph.create(LAYER, adam, 3);
     Random random = new Random(7);
     GraphSteps training = new GraphSteps(graph);
     for (int step = 0; step < 6; step++) {
