@@ -4,6 +4,8 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.function.Predicate;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -17,30 +19,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
     description = "Chinese and English text in, a trained Llama out, on Apache Spark.",
     mixinStandardHelpOptions = true,
     version = "caravan 0.1.0",
-    usageHelpWidth = 110,
-    subcommands = {
-      QuickstartJob.class,
-      PrepareJob.class,
-      CleanJob.class,
-      DedupJob.class,
-      DecontaminateJob.class,
-      FindJob.class,
-      TrainTokenizerJob.class,
-      ExtendTokenizerJob.class,
-      TokenizeJob.class,
-      PretrainJob.class,
-      SftJob.class,
-      EvaluateJob.class,
-      GenerateJob.class,
-      ImportJob.class,
-      ExportJob.class,
-      InspectJob.class,
-      ExplainJob.class,
-      TraceJob.class,
-      ForgetJob.class,
-      DeleteJob.class,
-      DiffJob.class
-    })
+    usageHelpWidth = 110)
 public final class Caravan {
   static final int DONE = 0;
   static final int FAILED = 1;
@@ -48,18 +27,59 @@ public final class Caravan {
   static final int REFUSED = 3;
   static final int STOPPED = 4;
 
+  private static final List<Class<?>> COMMANDS =
+      List.of(
+          QuickstartJob.class,
+          PrepareJob.class,
+          CleanJob.class,
+          DedupJob.class,
+          DecontaminateJob.class,
+          FindJob.class,
+          TrainTokenizerJob.class,
+          ExtendTokenizerJob.class,
+          TokenizeJob.class,
+          PretrainJob.class,
+          SftJob.class,
+          EvaluateJob.class,
+          GenerateJob.class,
+          ImportJob.class,
+          ExportJob.class,
+          InspectJob.class,
+          ExplainJob.class,
+          TraceJob.class,
+          ForgetJob.class,
+          DeleteJob.class,
+          DiffJob.class);
+
   private Caravan() {}
 
   public static void main(String[] args) {
     // Java 17 prints in the locale's encoding, which loses Chinese under LANG=C.
     System.setOut(utf8(FileDescriptor.out));
     System.setErr(utf8(FileDescriptor.err));
+    GenerateJob.begin(args);
     System.exit(run(args));
   }
 
-  /** The root of the commands. */
-  static Object command() {
-    return new Caravan();
+  /** All commands. */
+  static CommandLine commands() {
+    return commandsOf(type -> true);
+  }
+
+  /** The command that is asked for, alone if there is one: picocli takes a while over each. */
+  private static CommandLine commandsFor(String... args) {
+    CommandLine asked = commandsOf(type -> args.length > 0 && name(type).equals(args[0]));
+    return asked.getSubcommands().isEmpty() ? commands() : asked;
+  }
+
+  private static CommandLine commandsOf(Predicate<Class<?>> wanted) {
+    CommandLine commands = new CommandLine(new Caravan());
+    COMMANDS.stream().filter(wanted).forEach(commands::addSubcommand);
+    return commands;
+  }
+
+  private static String name(Class<?> command) {
+    return command.getAnnotation(Command.class).name();
   }
 
   private static PrintStream utf8(FileDescriptor file) {
@@ -69,7 +89,7 @@ public final class Caravan {
   /** Runs one command in this JVM and returns its exit status. */
   static int run(String... args) {
     CommandLine commandLine =
-        new CommandLine(command())
+        commandsFor(args)
             .setParameterExceptionHandler(Caravan::misused)
             .setExecutionExceptionHandler(Caravan::failed);
     if (args.length == 0) {

@@ -4,6 +4,7 @@ import caravan.jobs.chat.ChatTemplate;
 import caravan.jobs.chat.Conversation;
 import caravan.model.engine.CpuEngine;
 import caravan.model.engine.Engines;
+import caravan.model.engine.VectorApi;
 import caravan.model.generate.Generator;
 import caravan.model.generate.Sampler;
 import caravan.pipeline.Storage;
@@ -26,8 +27,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** Continues prompts, or in chat answers questions. Prints what follows each. */
-@Command(name = "generate", description = "checkpoint + prompt → text")
+@Command(name = GenerateJob.NAME, description = "checkpoint + prompt → text")
 final class GenerateJob extends Job<GenerateConfig> {
+  static final String NAME = "generate";
+
   @Option(names = "--chat", description = "put the prompt into the chat template; as chat=true")
   boolean chat;
 
@@ -48,9 +51,18 @@ final class GenerateJob extends Job<GenerateConfig> {
     super(GenerateConfig.class);
   }
 
+  /** Loads what opens files, on another core, while arguments are read. */
+  static void begin(String... args) {
+    if (args.length > 0 && args[0].equals(NAME)) {
+      background("files", SparkSessions::warmUp);
+    }
+  }
+
   @Override
   protected int run(GenerateConfig config) {
-    for (Generated generated : generateEach(chat ? config.asChat() : config, hadoop())) {
+    Configuration hadoop = hadoop();
+    warmUp(config, hadoop);
+    for (Generated generated : generateEach(chat ? config.asChat() : config, hadoop)) {
       byte[] line =
           ((json ? line(generated) : generated.text()) + "\n").getBytes(StandardCharsets.UTF_8);
       System.out.write(line, 0, line.length);
@@ -66,7 +78,6 @@ final class GenerateJob extends Job<GenerateConfig> {
 
   /** One for each prompt, in their order; the i-th draws from the seed + i. */
   static List<Generated> generateEach(GenerateConfig config, Configuration hadoop) {
-    warmUp(config.generate());
     List<String> prompts = prompts(config, hadoop);
     try (LoadedModel model =
         LoadedModel.open(
@@ -95,13 +106,23 @@ final class GenerateJob extends Job<GenerateConfig> {
     }
   }
 
-  /** While the model is opened, on another core. */
-  private static void warmUp(GenerateConfig.Generation settings) {
-    if (settings.engine().equals(Engines.CPU)) {
-      Thread thread = new Thread(() -> CpuEngine.warmUp(settings.weights()), "warm-up");
-      thread.setDaemon(true);
-      thread.start();
+  /** While the weights are opened, on another core. */
+  private static void warmUp(GenerateConfig config, Configuration hadoop) {
+    if (config.generate().engine().equals(Engines.CPU) && VectorApi.isPresent()) {
+      background("engine", () -> CpuEngine.warmUp(config.generate().weights()));
     }
+    if (config.tokenizer().isEmpty()) {
+      // It is kept, and who asks for it waits for it.
+      background("tokenizer", () -> Tokenizers.read(config.checkpoint(), hadoop));
+    }
+  }
+
+  private static void background(String name, Runnable work) {
+    Thread thread = new Thread(work, "warm-up of " + name);
+    thread.setDaemon(true);
+    // What fails here fails again where it is used, and is told there.
+    thread.setUncaughtExceptionHandler((t, e) -> {});
+    thread.start();
   }
 
   /**

@@ -1,10 +1,13 @@
 package caravan.jobs;
 
 import caravan.model.train.TrainConfig;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.sql.SparkSession;
@@ -38,6 +41,15 @@ public final class SparkSessions {
   public static Configuration hadoop(Map<String, String> defaults, Map<String, String> properties) {
     return SparkHadoopUtil.get()
         .newConfiguration(conf("files", Optional.empty(), defaults, properties));
+  }
+
+  /** Loads the classes that open a local file. */
+  static void warmUp() {
+    try {
+      FileSystem.getLocal(hadoop(Map.of(), Map.of()));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static SparkConf conf(

@@ -12,8 +12,8 @@ import org.junit.jupiter.api.Test;
 
 class SettingsTest {
   private static Stream<Job<?>> jobs() {
-    return new picocli.CommandLine(Caravan.command())
-        .getSubcommands().values().stream().map(command -> (Job<?>) command.getCommand());
+    return Caravan.commands().getSubcommands().values().stream()
+        .map(command -> (Job<?>) command.getCommand());
   }
 
   private static boolean isSettings(Path file) {

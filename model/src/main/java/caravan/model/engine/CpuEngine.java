@@ -135,13 +135,14 @@ public final class CpuEngine implements LlamaEngine {
   }
 
   /**
-   * Loads the libraries and has the JVM compile what decoding runs, on a model of nothing but
-   * zeros: done while a model is opened, it takes half a second off the first token.
+   * Loads the libraries and has the JVM compile what decoding runs, unless C is compiled already,
+   * on a model of nothing but zeros: done while a model is opened, it takes half a second off the
+   * first token.
    */
   public static void warmUp(WeightType stored) {
     LlamaConfig tiny = new LlamaConfig(256, 512, 2, 4, 2, 64, 512, 512, 10_000, 1e-5, true);
     long length = new ParameterLayout(tiny).length();
-    long end = System.nanoTime() + WARM_UP_NANOS;
+    long end = System.nanoTime() + (NativeKernels.isUsable() ? 0 : WARM_UP_NANOS);
     try (FloatPointer zeros = new FloatPointer(Pointer.calloc(length, Float.BYTES));
         CpuEngine engine = new CpuEngine(tiny, 1, stored);
         Kept kept = engine.keep(zeros);

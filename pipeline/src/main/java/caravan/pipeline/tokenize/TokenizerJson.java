@@ -2,7 +2,9 @@ package caravan.pipeline.tokenize;
 
 import caravan.pipeline.Json;
 import caravan.pipeline.tokenize.ByteLevelVocabulary.Added;
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,6 +22,11 @@ import java.util.Optional;
 public final class TokenizerJson {
   public static final String FILE = "tokenizer.json";
   private static final String CONFIG_FILE = "tokenizer_config.json";
+
+  /** Remembers no names: a vocabulary's tokens are names, and each is met once. */
+  private static final ObjectMapper MAPPER =
+      new ObjectMapper(
+          JsonFactory.builder().disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES).build());
 
   private final String location;
 
@@ -76,7 +83,7 @@ public final class TokenizerJson {
 
   private JsonNode parse(byte[] bytes, String where) {
     try {
-      JsonNode json = Json.MAPPER.readTree(bytes);
+      JsonNode json = MAPPER.readTree(bytes);
       if (json != null && json.isObject()) return json;
       throw refused("it is no JSON object");
     } catch (IOException e) {
