@@ -40,6 +40,10 @@ CASES = {
     "dynamic": (dict(SHAPE, max_position_embeddings=8, rope_scaling=dict(rope_type="dynamic", factor=4.0)), torch.float32),
     "llama3": (dict(SHAPE, rope_scaling=dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
                                              original_max_position_embeddings=16)), torch.float32),
+    "llama31": (dict(hidden_size=24, intermediate_size=36, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
+                     head_dim=10, vocab_size=43, rms_norm_eps=1e-5, rope_theta=500000.0, tie_word_embeddings=False,
+                     rope_scaling=dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                                       original_max_position_embeddings=16)), torch.float32),
 }
 
 

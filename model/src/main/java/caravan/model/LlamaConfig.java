@@ -34,6 +34,9 @@ public record LlamaConfig(
     RopeScaling ropeScaling)
     implements Serializable {
 
+  /** Far more than any Llama has: a number beyond it is a damaged file's. */
+  private static final int MOST_LAYERS = 10_000;
+
   public LlamaConfig {
     positive("hidden-size", hiddenSize);
     positive("intermediate-size", intermediateSize);
@@ -43,6 +46,10 @@ public record LlamaConfig(
     positive("head-dim", headDim);
     positive("vocab-size", vocabSize);
     positive("max-position-embeddings", contextLength);
+    if (layerCount > MOST_LAYERS) {
+      throw new IllegalArgumentException(
+          "model.num-hidden-layers: got " + layerCount + ", wanted at most " + MOST_LAYERS);
+    }
     if (headCount % kvHeadCount != 0) {
       throw new IllegalArgumentException(
           "model.num-key-value-heads: got "

@@ -22,7 +22,14 @@ import org.bytedeco.javacpp.FloatPointer;
  */
 public final class Golden implements AutoCloseable {
   public static final List<String> CASES =
-      List.of("tied", "grouped-untied", "multi-query-bfloat16", "linear", "dynamic", "llama3");
+      List.of(
+          "tied",
+          "grouped-untied",
+          "multi-query-bfloat16",
+          "linear",
+          "dynamic",
+          "llama3",
+          "llama31");
 
   private final Checkpoint model;
   private final JsonNode values;

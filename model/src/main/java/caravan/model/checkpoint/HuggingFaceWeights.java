@@ -343,6 +343,13 @@ public final class HuggingFaceWeights {
       if (names.isEmpty()) {
         throw new IllegalArgumentException(directory.path(index) + ": weight_map names no file");
       }
+      for (String name : names) {
+        if (!directory.exists(name)) {
+          throw new IllegalArgumentException(
+              "%s: names %d files, of which %s is not there; copy or download it, too"
+                  .formatted(directory.path(index), names.size(), name));
+        }
+      }
       return List.copyOf(names);
     } catch (IOException e) {
       throw new IllegalArgumentException(

@@ -102,10 +102,10 @@ class GgufTest {
   void goldenModelsComeBackBitForBitAsF32() throws IOException {
     Path exported = Path.of(System.getProperty("caravan.root"), "model/target/golden/gguf");
     Files.createDirectories(exported);
-    for (String name : List.of("tied", "grouped-untied", "llama3-8192", "linear")) {
+    for (String name : List.of("tied", "grouped-untied", "llama3-8192", "llama31-8192", "linear")) {
       try (Golden golden = Golden.open(name.replace("-8192", ""))) {
         Checkpoint model = golden.model();
-        if (name.equals("llama3-8192")) {
+        if (name.endsWith("-8192")) {
           LlamaConfig scaled = model.config().withContext(32, RopeScaling.llama3(8, 1, 4, 8192));
           model = Checkpoint.ofModel(scaled, SpecialTokens.none(), model.parameters(), Map.of());
         }

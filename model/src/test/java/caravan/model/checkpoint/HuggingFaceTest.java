@@ -117,6 +117,21 @@ class HuggingFaceTest {
       assertThat(TinyLlama.floats(opened.parameters(), config))
           .isEqualTo(TinyLlama.floats(wanted, config));
     }
+    Files.delete(folder.resolve("part-2.safetensors"));
+    refused(
+        "model.safetensors.index.json: names 2 files, of which part-2.safetensors is not there;"
+            + " copy or download it, too");
+  }
+
+  /** Which would otherwise take all memory before a tensor is missed. */
+  @Test
+  void aNumberOfLayersThatNoModelHasIsRefused() throws IOException {
+    export(TinyLlama.UNTIED);
+    Path config = folder.resolve("config.json");
+    Files.writeString(
+        config,
+        Files.readString(config).replaceFirst("(\"num_hidden_layers\" *: *)2", "$12000000000"));
+    refused("config.json: model.num-hidden-layers: got 2000000000, wanted at most 10000");
   }
 
   @Test

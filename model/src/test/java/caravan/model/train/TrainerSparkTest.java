@@ -182,7 +182,8 @@ class TrainerSparkTest {
   }
 
   @Test
-  void aLossThatIsNoNumberStopsTheTraining(@TempDir Path output) {
+  void aLossThatIsNoNumberStopsTheTrainingAndNamesTheLastGoodCheckpoint(@TempDir Path output) {
+    new Trainer(spark, setup(output, config(4, 1, 2))).run(() -> false, m -> {});
     TrainConfig wild =
         TrainConfigs.with(
             config(20, 1, 2),
@@ -204,7 +205,10 @@ class TrainerSparkTest {
     assertThatThrownBy(() -> new Trainer(spark, setup(output, wild)).run(() -> false, m -> {}))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageMatching("(training loss|gradient's norm) is (NaN|Infinity) at step .*")
-        .hasMessageContaining("last good checkpoint");
+        .hasMessageContaining(
+            "; last good checkpoint: "
+                + output.resolve("checkpoints/step-00000004")
+                + "; lower train.learning-rate or train.clip-norm and run again");
   }
 
   @Test
