@@ -118,9 +118,11 @@ class HuggingFaceTest {
           .isEqualTo(TinyLlama.floats(wanted, config));
     }
     Files.delete(folder.resolve("part-2.safetensors"));
-    refused(
-        "model.safetensors.index.json: names 2 files, of which part-2.safetensors is not there;"
-            + " copy or download it, too");
+    assertThatThrownBy(() -> Checkpoints.open(folder.toString(), hadoop))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(
+            "model.safetensors.index.json: names 2 files, of which part-2.safetensors is not there;"
+                + " copy or download it, too");
   }
 
   /** Which would otherwise take all memory before a tensor is missed. */
@@ -131,7 +133,10 @@ class HuggingFaceTest {
     Files.writeString(
         config,
         Files.readString(config).replaceFirst("(\"num_hidden_layers\" *: *)2", "$12000000000"));
-    refused("config.json: model.num-hidden-layers: got 2000000000, wanted at most 10000");
+    assertThatThrownBy(() -> Checkpoints.open(folder.toString(), hadoop))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(
+            "config.json: model.num-hidden-layers: got 2000000000, wanted at most 10000");
   }
 
   @Test
