@@ -50,6 +50,7 @@ class ModelBordersTest {
               resideInAPackage("java..")
                   .or(resideInAPackage("jdk.incubator.vector.."))
                   .or(resideInAPackage("jdk.internal.vm.vector"))
+                  .or(nameStartingWith("sun.misc.Unsafe"))
                   .or(resideInAPackage("org.bytedeco.."))
                   .or(resideInAPackage("caravan.model.engine"))
                   .or(nameStartingWith("caravan.model.LlamaConfig"))
