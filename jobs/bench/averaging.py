@@ -1,10 +1,13 @@
-"""jobs/bench/run averaging [--exchange] [--rounds-long N]: what averaging costs, of real trainings by jobs/caravan pretrain.
+"""jobs/bench/run averaging [--exchange | --precision | --rounds-long N]: what averaging costs, of real trainings by jobs/caravan pretrain.
 
 Without options: two workers of one thread beside one, on two cores, in turn (15M shape, 20 steps a round). speedup_2_workers is the
 ratio of their tokens per second, round_overhead the share of a round that is not the slowest worker's steps; both medians of rounds.
 
 --exchange: seconds of a round beyond its steps and the driver's peak memory, two executor processes on this host, one step a round,
 for each of --sizes and --kinds. The driver of a sliced exchange gets a heap of --driver-memory.
+
+--precision: what train.exchange-precision costs and saves: the same training (tiny model, local moments, 10 steps a round) with fp32, bf16
+and fp16; the loss is the mean of the last quarter's rounds, sent are the bytes of parameters that the workers send a round.
 
 --rounds-long N: N rounds of a tiny model in one process; heap after a full collection, memory beside the heap, threads, open files
 and Spark's files on disk are sampled all along: growth compares the last quarter's median with the second quarter's.
@@ -36,8 +39,9 @@ NAMES = dict(hidden="hidden-size", inter="intermediate-size", layers="num-hidden
 def options():
     parser = argparse.ArgumentParser(prog="jobs/bench/run averaging", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--exchange", action="store_true")
+    parser.add_argument("--precision", action="store_true")
     parser.add_argument("--rounds-long", type=int, default=0, metavar="N")
-    parser.add_argument("--rounds", type=int, default=0, help="of each run (default: 5, of exchanges 6)")
+    parser.add_argument("--rounds", type=int, default=0, help="of each run (default: 5, of exchanges 6, of precisions 60)")
     parser.add_argument("--repeats", type=int, default=2, help="runs of one and of two workers, in turn")
     parser.add_argument("--sizes", default="15m,135m", help="of " + ", ".join(SHAPES))
     parser.add_argument("--kinds", default="stock,sliced", help="of stock, sliced")
@@ -159,6 +163,30 @@ def exchange(o, work):
     frame.result(**values)
 
 
+def precision(o, work):
+    rounds, rows, values = o.rounds or 60, [], {}
+    for name, size in (("fp32", 4), ("bf16", 2), ("fp16", 2)):
+        settings = ["--master", "local[2]", "train.workers=2", "train.averaging-steps=10", f"train.steps={10 * rounds}", "train.batch-sequences=4",
+                    "train.sequence-length=64", "train.exchange=sliced", "train.moments=local", "train.learning-rate=0.003",
+                    f"train.exchange-precision={name}", *o.set]
+        lines, _ = pretrain(work, "tiny", settings)
+        losses = [line["loss"] for line in lines[-(rounds // 4) :]]
+        sent = 2 * size * parameters("tiny")
+        seconds = statistics.median(line["timing"]["exchange_seconds"] for line in lines[2:])
+        error = statistics.stdev(losses) / len(losses) ** 0.5
+        rows.append([name, f"{statistics.mean(losses):.4f} ± {error:.4f}", f"{sent / 1e6:.2f} MB", f"{seconds:.3f}"])
+        values |= {f"loss_{name}": statistics.mean(losses), f"sent_{name}": sent, f"seconds_{name}": seconds}
+    frame.table(["precision", "loss", "sent", "seconds beyond steps"], rows)
+    frame.result(**values)
+
+
+def parameters(shape):
+    """Of a model with tied embeddings."""
+    s = SHAPES[shape]
+    attention = s["hidden"] ** 2 * (2 + 2 * s["kv"] / s["heads"])
+    return int(s["vocab"] * s["hidden"] + s["layers"] * (attention + 3 * s["hidden"] * s["inter"] + 2 * s["hidden"]) + s["hidden"])
+
+
 class Growth(threading.Thread):
     """Samples what a JVM holds."""
 
@@ -217,6 +245,8 @@ def main():
         work = Path(folder)
         if o.rounds_long:
             long(o, work)
+        elif o.precision:
+            precision(o, work)
         elif o.exchange:
             exchange(o, work)
         else:

@@ -102,8 +102,9 @@ public final class SparkSessions {
       needed.put("spark.shuffle.checksum.enabled", "false");
       needed.put("spark.shuffle.sort.bypassMergeThreshold", "0");
     }
-    // Parameters, gradient, two moments, and buffers of a step.
-    long offHeap = 5 * parameters * Float.BYTES + 512 * MEBI;
+    // Parameters, gradient, two moments, buffers of a step, and what changes are measured from.
+    int copies = train.exchangePrecision().equals("fp32") ? 5 : 6;
+    long offHeap = copies * parameters * Float.BYTES + 512 * MEBI;
     needed.put("spark.executor.memoryOverhead", offHeap / MEBI + "m");
     // Spark remembers that many of its finished tasks in the driver's heap.
     needed.put("spark.ui.retainedTasks", "1000");

@@ -24,7 +24,7 @@ class KilledTrainingIT {
 
   @TempDir Path work;
 
-  private Process start(Path output) throws IOException {
+  private Process start(Path output, String exchange) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
     ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
@@ -33,7 +33,7 @@ class KilledTrainingIT {
     command.add("-cp");
     command.add(
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")));
-    command.addAll(List.of(TrainingProcess.class.getName(), output.toString()));
+    command.addAll(List.of(TrainingProcess.class.getName(), output.toString(), exchange));
     return new ProcessBuilder(command)
         .redirectErrorStream(true)
         .redirectOutput(work.resolve("log").toFile())
@@ -41,8 +41,8 @@ class KilledTrainingIT {
   }
 
   /** Kills a run at a moment. */
-  private void kill(Path output, BooleanSupplier moment) throws Exception {
-    Process process = start(output);
+  private void kill(Path output, String exchange, BooleanSupplier moment) throws Exception {
+    Process process = start(output, exchange);
     try {
       while (!moment.getAsBoolean()) {
         assertThat(process.isAlive()).as(Files.readString(work.resolve("log"))).isTrue();
@@ -93,20 +93,32 @@ class KilledTrainingIT {
 
   @Test
   void curveWeightsAndMomentsOfAKilledTrainingAreThoseOfAnUndisturbedOne() throws Exception {
-    Path whole = work.resolve("whole");
-    try (JavaSparkContext spark = TrainingProcess.spark()) {
-      assertThat(TrainingProcess.train(spark, whole.toString()).finished()).isTrue();
-    }
     Path killed = work.resolve("killed");
-    kill(killed, () -> isWriting(killed));
+    kill(killed, "stock", () -> isWriting(killed));
     assertThat(lines(killed)).isPositive().isLessThan(TrainingProcess.STEPS);
     int far = lines(killed) + 7 + new Random().nextInt(6);
-    kill(killed, () -> lines(killed) >= far);
+    kill(killed, "stock", () -> lines(killed) >= far);
     int further = lines(killed);
-    kill(killed, () -> lines(killed) > Math.min(further, 36) && isWriting(killed));
+    kill(killed, "stock", () -> lines(killed) > Math.min(further, 36) && isWriting(killed));
+    assertEndsAsUndisturbed(killed, "stock");
+  }
+
+  /** Executors write its checkpoints, slice by slice. */
+  @Test
+  void aKilledTrainingInSlicesEndsAsAnUndisturbedOne() throws Exception {
+    Path killed = work.resolve("killed");
+    kill(killed, "sliced", () -> isWriting(killed) && lines(killed) > 12);
+    assertEndsAsUndisturbed(killed, "sliced");
+  }
+
+  private void assertEndsAsUndisturbed(Path killed, String exchange) throws Exception {
+    Path whole = work.resolve("whole");
+    try (JavaSparkContext spark = TrainingProcess.spark()) {
+      assertThat(TrainingProcess.train(spark, whole.toString(), exchange).finished()).isTrue();
+    }
     assertThat(killed.resolve("checkpoints/step-00000045/caravan/manifest.json")).doesNotExist();
 
-    Process last = start(killed);
+    Process last = start(killed, exchange);
     assertThat(last.waitFor()).as(Files.readString(work.resolve("log"))).isZero();
 
     assertThat(curve(killed)).isEqualTo(curve(whole));

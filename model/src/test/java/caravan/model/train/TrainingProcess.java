@@ -15,7 +15,7 @@ final class TrainingProcess {
   private static final LlamaConfig MODEL =
       new LlamaConfig(64, 96, 2, 4, 2, 16, 6000, 12, 10000, 1e-5, true);
 
-  private static final TrainConfig CONFIG =
+  private static final TrainConfig STOCK =
       TrainConfigs.with(
           TrainConfigs.SMALL,
           Map.of(
@@ -46,11 +46,11 @@ final class TrainingProcess {
             .set("spark.ui.enabled", "false"));
   }
 
-  static Trainer.Outcome train(JavaSparkContext spark, String output) {
+  static Trainer.Outcome train(JavaSparkContext spark, String output, String exchange) {
     Trainer.Setup setup =
         new Trainer.Setup(
             MODEL,
-            CONFIG,
+            TrainConfigs.with(STOCK, Map.of("exchange", exchange)),
             3,
             new PatternSource(12, 101, 6000, true),
             Optional.of(new PatternSource(12, 9, 6000, true)),
@@ -65,7 +65,7 @@ final class TrainingProcess {
 
   public static void main(String[] args) {
     try (JavaSparkContext spark = spark()) {
-      train(spark, args[0]);
+      train(spark, args[0], args[1]);
     }
   }
 }
