@@ -1,6 +1,7 @@
 """jobs/bench/run averaging [--exchange | --precision | --rounds-long N]: what averaging costs, of real trainings by jobs/caravan pretrain.
 
-Without options: two workers of one thread beside one, on two cores, in turn (15M shape, 20 steps a round). speedup_2_workers is the
+Without options: two workers of one thread beside one, on two cores, in turn (15M shape, 20 steps a round, train.exchange=sliced; --set
+train.exchange=stock measures the other). speedup_2_workers is the
 ratio of their tokens per second, round_overhead the share of a round that is not the slowest worker's steps; both medians of rounds.
 
 --exchange: seconds of a round beyond its steps and the driver's peak memory, two executor processes on this host, one step a round,
@@ -9,13 +10,14 @@ for each of --sizes and --kinds. The driver of a sliced exchange gets a heap of 
 --precision: what train.exchange-precision costs and saves: the same training (tiny model, local moments, 10 steps a round) with fp32, bf16
 and fp16; the loss is the mean of the last quarter's rounds, sent are the bytes of parameters that the workers send a round.
 
---rounds-long N: N rounds of a tiny model in one process; heap after a full collection, memory beside the heap, threads, open files
+--rounds-long N: N rounds of a tiny model in one process, a checkpoint every 100; heap after a full collection, the process's memory without its heap, threads, open files
 and Spark's files on disk are sampled all along: growth compares the last quarter's median with the second quarter's.
 """
 
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import tempfile
@@ -130,7 +132,7 @@ def speed(o, work):
     for _ in range(o.repeats):
         for workers in (1, 2):
             settings = ["--master", "local[2]", f"train.workers={workers}", "train.averaging-steps=20", f"train.steps={20 * rounds}",
-                        "train.batch-sequences=4", "train.sequence-length=256", *o.set]
+                        "train.batch-sequences=4", "train.sequence-length=256", "train.exchange=sliced", *o.set]
             lines, _ = pretrain(work, "15m-shape", settings)
             rates[workers] += [line["tokens_per_second"] for line in lines[2:]]
             if workers == 2:
@@ -199,8 +201,13 @@ class Growth(threading.Thread):
         while not self.ended.wait(self.seconds):
             try:
                 self.samples.append(self.sample())
-            except (OSError, IndexError, ValueError):
+            except (OSError, IndexError, ValueError, AttributeError, StopIteration):
                 pass  # not a JVM yet, or it has ended
+
+    def heap(self):
+        """Kilobytes that the JVM has taken for its heap."""
+        info = subprocess.run(["jcmd", str(self.pid), "GC.heap_info"], capture_output=True, text=True, check=False).stdout
+        return int(re.search(r"heap\s+total (\d+)K", info).group(1))
 
     def sample(self):
         heap = subprocess.run(["jcmd", str(self.pid), "GC.class_histogram"], capture_output=True, text=True, check=False).stdout.splitlines()
@@ -209,7 +216,7 @@ class Growth(threading.Thread):
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         return dict(
             live_heap_mb=int(total.split()[2]) / 1e6,
-            resident_mb=int(status["VmRSS"].split()[0]) / 1e3,
+            beside_heap_mb=int(status["VmRSS"].split()[0]) / 1e3 - self.heap() / 1e3,
             threads=int(status["Threads"]),
             open_files=len(os.listdir(f"/proc/{self.pid}/fd")),
             spark_files=len(files),
@@ -224,7 +231,7 @@ def long(o, work):
     local = work / "spark"
     local.mkdir()
     settings = ["--master", "local[2]", "train.workers=2", "train.averaging-steps=1", f"train.steps={o.rounds_long}", "train.batch-sequences=1",
-                "train.sequence-length=32", f"spark.local.dir={local}", "spark.driver.memory=1g", *o.set]
+                "train.sequence-length=32", "train.checkpoint-steps=100", f"spark.local.dir={local}", "spark.driver.memory=1g", *o.set]
     start = time.monotonic()
     lines, growth = pretrain(work, "tiny", settings, watch=lambda pid: Growth(pid, local))
     seconds = time.monotonic() - start
