@@ -2,15 +2,6 @@ package caravan.jobs;
 
 import caravan.jobs.audit.Excerpt;
 import caravan.jobs.audit.StageDocuments;
-import caravan.model.Adaptation;
-import caravan.model.LlamaConfig;
-import caravan.model.LoraConfig;
-import caravan.model.ParameterLayout;
-import caravan.model.checkpoint.Checkpoint;
-import caravan.model.checkpoint.CheckpointStore;
-import caravan.model.checkpoint.Checkpoints;
-import caravan.model.train.Metrics;
-import caravan.model.train.MetricsLog;
 import caravan.pipeline.Document;
 import caravan.pipeline.Documents;
 import caravan.pipeline.Manifest;
@@ -32,7 +23,6 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.bytedeco.javacpp.FloatPointer;
 import picocli.CommandLine.Command;
 
 /** Tells what any of our outputs is, what is in it, and whether it is whole. */
@@ -87,7 +77,7 @@ final class InspectJob extends Job<InspectJob.Config> {
     } else if (storage.status(path).get().isFile()) {
       tokenizer(Tokenizers.read(config.input(), hadoop), config.rows());
     } else {
-      model(config.input(), config.lora().base(), hadoop);
+      InspectedModel.print(config.input(), config.lora().base(), hadoop);
     }
     return Caravan.DONE;
   }
@@ -229,82 +219,11 @@ final class InspectJob extends Job<InspectJob.Config> {
     }
   }
 
-  private static void model(String path, Optional<String> base, Configuration hadoop) {
-    List<Long> steps = new CheckpointStore(path, hadoop).steps();
-    if (!steps.isEmpty()) {
-      line("%s: a training's output, checkpoints of steps %s", path, steps);
-      training(MetricsLog.sampled(path, hadoop));
-    }
-    Checkpoints.adapters(path, hadoop, base).ifPresent(InspectJob::adapters);
-    try (Checkpoint model = Checkpoints.open(path, hadoop, base)) {
-      LlamaConfig shape = model.config();
-      line("%s", ExportJob.described(model, path));
-      line(
-          "  %d query heads and %d key/value heads of %d, feed-forward %d, context %,d, tied head: %s",
-          shape.headCount(),
-          shape.kvHeadCount(),
-          shape.headDim(),
-          shape.intermediateSize(),
-          shape.contextLength(),
-          shape.tiedEmbeddings());
-      line("  tokenizer files: %s", model.tokenizerFiles().keySet());
-      ParameterLayout layout = new ParameterLayout(shape);
-      for (ParameterLayout.Tensor tensor : layout.tensors()) {
-        line(
-            "  %-24s %6d × %-6d %s",
-            tensor.name(), tensor.rows(), tensor.cols(), health(model.parameters(), tensor));
-      }
-    }
-  }
-
-  private static void adapters(Checkpoint checkpoint) {
-    try (checkpoint) {
-      Adaptation adaptation = checkpoint.adaptation().orElseThrow();
-      LoraConfig lora = adaptation.lora();
-      line("adapters beside %s, shown merged into it:", adaptation.base());
-      line(
-          "  rank %d, scale %s, dropout %s, of %s; in full: %s; %,d trained values",
-          lora.rank(),
-          lora.scale(),
-          lora.dropout(),
-          lora.targetModules(),
-          lora.modulesToSave(),
-          StartingModel.trained(checkpoint));
-    }
-  }
-
-  private static void training(List<Metrics> metrics) {
-    if (metrics.isEmpty()) {
-      return;
-    }
-    Metrics last = metrics.get(metrics.size() - 1);
-    line("  step %,d, round %,d, training loss %.4f", last.step(), last.round(), last.loss());
-    metrics.stream()
-        .filter(m -> m.validationLoss() != null)
-        .forEach(m -> line("  validation loss after step %,d: %.4f", m.step(), m.validationLoss()));
-  }
-
-  private static String health(FloatPointer parameters, ParameterLayout.Tensor tensor) {
-    double squares = 0;
-    long broken = 0;
-    for (long i = tensor.offset(); i < tensor.offset() + tensor.length(); i++) {
-      float value = parameters.get(i);
-      if (Float.isFinite(value)) {
-        squares += (double) value * value;
-      } else {
-        broken++;
-      }
-    }
-    String size =
-        String.format(Locale.ROOT, "root mean square %.4f", Math.sqrt(squares / tensor.length()));
-    return broken == 0 ? size : size + ", NOT FINITE: " + broken + " values";
-  }
-
   private static String excerpt(String text) {
     return Excerpt.line(text, EXCERPT);
   }
 
-  private static void line(String format, Object... values) {
+  static void line(String format, Object... values) {
     System.out.printf(Locale.ROOT, format + "%n", values);
   }
 }

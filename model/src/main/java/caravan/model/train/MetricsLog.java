@@ -53,33 +53,27 @@ public final class MetricsLog {
       String output, Configuration hadoop, String from, int step, Consumer<Metrics> seen) {
     MetricsLog log = new MetricsLog(Directory.of(output, hadoop));
     Directory source = Directory.of(from, hadoop);
-    Lines lines = each -> scan(source, (raw, line) -> keep(raw, line, step, each));
-    lines.forEach(
-        (raw, line) -> {
-          seen.accept(line);
-          log.last = line;
-        });
-    log.events.replace(
-        out -> {
-          out.write(TensorBoard.header());
-          lines.forEach((raw, line) -> out.write(TensorBoard.events(List.of(line))));
-        });
-    log.file.replace(out -> lines.forEach((raw, line) -> out.write(raw)));
+    log.file.replace(
+        lines ->
+            log.events.replace(
+                points -> {
+                  points.write(TensorBoard.header());
+                  scan(
+                      source,
+                      (raw, line) -> {
+                        if (line.step() <= step) {
+                          seen.accept(line);
+                          log.last = line;
+                          lines.write(raw);
+                          points.write(TensorBoard.events(List.of(line)));
+                        }
+                      });
+                }));
     return log;
-  }
-
-  private interface Lines {
-    void forEach(Line each);
   }
 
   private interface Line {
     void accept(byte[] raw, Metrics line) throws IOException;
-  }
-
-  private static void keep(byte[] raw, Metrics line, int step, Line each) throws IOException {
-    if (line.step() <= step) {
-      each.accept(raw, line);
-    }
   }
 
   /**
