@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.bytedeco.javacpp.FloatPointer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -33,8 +32,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.learning.config.Sgd;
 
 class LoraSparkTest {
-  private static final LlamaConfig MODEL =
-      new LlamaConfig(16, 24, 2, 4, 2, 4, 23, 12, 10000, 1e-5, true);
+  private static final LlamaConfig MODEL = Trainings.MODEL;
   private static final Configuration HADOOP = new Configuration();
   private static final PatternSource DATA = new PatternSource(12, 60, 23, true);
   private static final LoraConfig LORA =
@@ -46,12 +44,7 @@ class LoraSparkTest {
 
   @BeforeAll
   static void open() {
-    spark =
-        new JavaSparkContext(
-            new SparkConf()
-                .setMaster("local[2]")
-                .setAppName("lora")
-                .set("spark.ui.enabled", "false"));
+    spark = Trainings.spark("lora");
     base = shared.resolve("base").toString();
     ComputationGraph graph = LlamaGraph.create(MODEL, new Sgd(0.1), 7, "cpu", 1);
     FloatPointer parameters = new FloatPointer(graph.params().data().addressPointer());

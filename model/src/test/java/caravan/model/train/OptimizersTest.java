@@ -27,8 +27,7 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /** Lion, SGD, and which parameters a step moves. */
 class OptimizersTest {
-  private static final LlamaConfig MODEL =
-      new LlamaConfig(16, 24, 2, 4, 2, 4, 23, 12, 10000, 1e-5, true);
+  private static final LlamaConfig MODEL = Trainings.MODEL;
   private static final PatternSource DATA = new PatternSource(12, 60, 23, true);
   private static final Schedule RATE = new Schedule(Schedule.Kind.CONSTANT, 0.01, 0, 0, 10, 0);
   private static final int LENGTH = 1000;

@@ -17,7 +17,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -27,8 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ResumeSparkTest {
-  private static final LlamaConfig MODEL =
-      new LlamaConfig(16, 24, 2, 4, 2, 4, 23, 12, 10000, 1e-5, true);
+  private static final LlamaConfig MODEL = Trainings.MODEL;
   private static final Map<String, Object> SETTINGS =
       Map.of(
           "steps",
@@ -52,12 +50,7 @@ class ResumeSparkTest {
 
   @BeforeAll
   static void trainUndisturbed() {
-    spark =
-        new JavaSparkContext(
-            new SparkConf()
-                .setMaster("local[2]")
-                .setAppName("resume")
-                .set("spark.ui.enabled", "false"));
+    spark = Trainings.spark("resume");
     whole = shared.resolve("whole");
     trainer(whole, Map.of()).run(() -> false, m -> {});
   }
@@ -115,14 +108,6 @@ class ResumeSparkTest {
     return new CheckpointStore(output.toString(), new Configuration());
   }
 
-  private static float[] parameters(Path output, long step) {
-    try (Checkpoint checkpoint = store(output).load(step)) {
-      float[] values = new float[(int) checkpoint.parameters().capacity()];
-      checkpoint.parameters().get(values);
-      return values;
-    }
-  }
-
   private static <T> List<T> lines(Path output, Function<Metrics, T> value) {
     return MetricsLog.read(output.toString(), new Configuration()).stream().map(value).toList();
   }
@@ -138,7 +123,7 @@ class ResumeSparkTest {
     assertThat(lines(output, Metrics::loss)).isEqualTo(lines(whole, Metrics::loss)).hasSize(13);
     assertThat(lines(output, Metrics::validationLoss))
         .isEqualTo(lines(whole, Metrics::validationLoss));
-    assertThat(parameters(output, 12)).containsExactly(parameters(whole, 12));
+    assertThat(Trainings.parameters(output, 12)).containsExactly(Trainings.parameters(whole, 12));
   }
 
   @ParameterizedTest
@@ -157,7 +142,7 @@ class ResumeSparkTest {
         .asString()
         .contains("step-00000006/caravan/optimizer.safetensors: sha256 ");
     again.run(() -> false, m -> {});
-    assertThat(parameters(output, 12)).containsExactly(parameters(whole, 12));
+    assertThat(Trainings.parameters(output, 12)).containsExactly(Trainings.parameters(whole, 12));
     assertThat(lines(output, Metrics::step)).isEqualTo(lines(whole, Metrics::step));
   }
 
@@ -167,7 +152,7 @@ class ResumeSparkTest {
         trainer(output, Map.of(), from(whole.resolve("checkpoints/step-00000006")), "pattern");
     assertThat(again.step()).isEqualTo(6);
     again.run(() -> false, m -> {});
-    assertThat(parameters(output, 12)).containsExactly(parameters(whole, 12));
+    assertThat(Trainings.parameters(output, 12)).containsExactly(Trainings.parameters(whole, 12));
     assertThat(lines(output, Metrics::loss)).isEqualTo(lines(whole, Metrics::loss));
     assertThat(store(output).steps()).containsExactly(9L, 12L);
     assertThat(trainer(output, Map.of(), from(whole), "pattern").step()).isEqualTo(12);
@@ -197,14 +182,14 @@ class ResumeSparkTest {
     try (Checkpoint last = store(output).load(12)) {
       assertThat(last.state()).containsEntry("position", 6 * 8).containsEntry("step", 12);
     }
-    assertThat(parameters(output, 12)).isNotEqualTo(parameters(whole, 12));
+    assertThat(Trainings.parameters(output, 12)).isNotEqualTo(Trainings.parameters(whole, 12));
   }
 
   @Test
   void aCheckpointOfAnEarlierVersionIsGoneOnFrom() {
     trainer(output, Map.of("workers", 1)).run(() -> false, m -> {});
     CheckpointStore store = store(output);
-    float[] last = parameters(output, 12);
+    float[] last = Trainings.parameters(output, 12);
     try (Checkpoint six = store.load(6)) {
       Map<String, Object> state = new HashMap<>(six.state());
       List.of("order", "validated_step", "best_step").forEach(state::remove);
@@ -221,7 +206,7 @@ class ResumeSparkTest {
               Map.of()));
     }
     trainer(output, Map.of("workers", 1)).run(() -> false, m -> {});
-    assertThat(parameters(output, 12)).containsExactly(last);
+    assertThat(Trainings.parameters(output, 12)).containsExactly(last);
   }
 
   @Test
@@ -235,7 +220,8 @@ class ResumeSparkTest {
         .hasMessageContaining("share=0.6")
         .hasMessageContaining("resume-data=restart goes on with other data");
     blended(output, 0.7).run(() -> false, m -> {});
-    assertThat(parameters(output, 12)).containsExactly(parameters(undisturbed, 12));
+    assertThat(Trainings.parameters(output, 12))
+        .containsExactly(Trainings.parameters(undisturbed, 12));
     assertThat(lines(output, Metrics::loss)).isEqualTo(lines(undisturbed, Metrics::loss));
     List<Map<String, Double>> shares = lines(output, Metrics::mixture);
     assertThat(shares.get(2)).isNull();

@@ -7,8 +7,6 @@ import static org.assertj.core.api.Assertions.within;
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
 import caravan.model.ParameterRanges;
-import caravan.model.checkpoint.Checkpoint;
-import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.SpecialTokens;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -22,8 +20,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.SparkConf;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -41,20 +37,14 @@ import org.nd4j.linalg.learning.config.Sgd;
 import scala.collection.JavaConverters;
 
 class SlicedExchangeSparkTest {
-  private static final LlamaConfig MODEL =
-      new LlamaConfig(16, 24, 2, 4, 2, 4, 23, 12, 10000, 1e-5, true);
+  private static final LlamaConfig MODEL = Trainings.MODEL;
   private static final PatternSource DATA = new PatternSource(12, 60, 23, true);
   private static final int SLICE = 1000;
   private static JavaSparkContext spark;
 
   @BeforeAll
   static void open() {
-    spark =
-        new JavaSparkContext(
-            new SparkConf()
-                .setMaster("local[2]")
-                .setAppName("exchange")
-                .set("spark.ui.enabled", "false"));
+    spark = Trainings.spark("exchange");
   }
 
   @AfterAll
@@ -179,7 +169,7 @@ class SlicedExchangeSparkTest {
     new Trainer(spark, setup).run(() -> false, m -> {});
     ComputationGraph local = Trainer.initial(setup);
     LocalTrainer.train(local, DATA, new SequenceOrder(60, 3), 0, 4, 7);
-    assertThat(parameters(output)).containsExactly(GraphState.of(local).parameters());
+    assertThat(Trainings.parameters(output, 7)).containsExactly(GraphState.of(local).parameters());
     if (moments.equals("local")) {
       try (var kept = Files.list(output.resolve("moments"))) {
         assertThat(kept.map(path -> path.getFileName().toString()).sorted())
@@ -275,7 +265,7 @@ class SlicedExchangeSparkTest {
       local.getUpdater().getStateViewArray().assign(0);
       LocalTrainer.train(local, DATA, new SequenceOrder(60, 3), step * 4L, 4, steps);
     }
-    assertThat(parameters(output)).containsExactly(GraphState.of(local).parameters());
+    assertThat(Trainings.parameters(output, 7)).containsExactly(GraphState.of(local).parameters());
   }
 
   @Test
@@ -289,15 +279,6 @@ class SlicedExchangeSparkTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("train.exchange: got stock with train.exchange-precision = bf16")
         .hasMessageContaining("wanted sliced");
-  }
-
-  private static float[] parameters(Path output) {
-    try (Checkpoint checkpoint =
-        new CheckpointStore(output.toString(), new Configuration()).load(7)) {
-      float[] values = new float[(int) checkpoint.parameters().capacity()];
-      checkpoint.parameters().get(values);
-      return values;
-    }
   }
 
   private static byte[] bytes(Path output, String file) throws IOException {

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.within;
 
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
-import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.SpecialTokens;
 import java.nio.file.Path;
@@ -15,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -27,19 +25,13 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.learning.config.Sgd;
 
 class TrainerSparkTest {
-  private static final LlamaConfig MODEL =
-      new LlamaConfig(16, 24, 2, 4, 2, 4, 23, 12, 10000, 1e-5, true);
+  private static final LlamaConfig MODEL = Trainings.MODEL;
   private static final PatternSource DATA = new PatternSource(12, 60, 23, true);
   private static JavaSparkContext spark;
 
   @BeforeAll
   static void open() {
-    spark =
-        new JavaSparkContext(
-            new SparkConf()
-                .setMaster("local[2]")
-                .setAppName("trainer")
-                .set("spark.ui.enabled", "false"));
+    spark = Trainings.spark("trainer");
   }
 
   @AfterAll
@@ -54,7 +46,7 @@ class TrainerSparkTest {
     ComputationGraph local =
         LlamaGraph.create(MODEL, setup.config().updater(MODEL), 0.1, 3, "cpu", 1);
     LocalTrainer.train(local, DATA, new SequenceOrder(60, 3), 0, 4, 8);
-    assertThat(parameters(output, 8)).containsExactly(GraphState.of(local).parameters());
+    assertThat(Trainings.parameters(output, 8)).containsExactly(GraphState.of(local).parameters());
   }
 
   @Test
@@ -92,7 +84,7 @@ class TrainerSparkTest {
     Trainer again = new Trainer(spark, setup(parts, config));
     assertThat(again.step()).isEqualTo(6);
     assertThat(again.run(() -> false, m -> {}).finished()).isTrue();
-    assertThat(parameters(parts, 12)).containsExactly(parameters(whole, 12));
+    assertThat(Trainings.parameters(parts, 12)).containsExactly(Trainings.parameters(whole, 12));
     assertThat(losses(parts)).containsExactlyElementsOf(losses(whole)).hasSize(13);
   }
 
@@ -252,15 +244,6 @@ class TrainerSparkTest {
         "pattern",
         SpecialTokens.of(1, 2),
         Map.of());
-  }
-
-  private static float[] parameters(Path output, long step) {
-    try (Checkpoint checkpoint =
-        new CheckpointStore(output.toString(), new Configuration()).load(step)) {
-      float[] values = new float[(int) checkpoint.parameters().capacity()];
-      checkpoint.parameters().get(values);
-      return values;
-    }
   }
 
   private static List<Double> losses(Path output) {

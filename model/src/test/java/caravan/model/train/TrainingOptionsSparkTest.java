@@ -7,8 +7,6 @@ import static org.assertj.core.api.Assertions.within;
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
 import caravan.model.ParameterLayout;
-import caravan.model.checkpoint.Checkpoint;
-import caravan.model.checkpoint.CheckpointStore;
 import caravan.model.checkpoint.HuggingFaceWeights;
 import caravan.model.checkpoint.SpecialTokens;
 import caravan.model.engine.TokenBatch;
@@ -19,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.junit.jupiter.api.AfterAll;
@@ -31,8 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Every option of training, on Spark: local training bit for bit, and exact across a resume. */
 class TrainingOptionsSparkTest {
-  private static final LlamaConfig MODEL =
-      new LlamaConfig(16, 24, 2, 4, 2, 4, 23, 12, 10000, 1e-5, true);
+  private static final LlamaConfig MODEL = Trainings.MODEL;
   private static final PatternSource DATA = new PatternSource(12, 60, 23, true);
   private static JavaSparkContext spark;
 
@@ -75,12 +71,7 @@ class TrainingOptionsSparkTest {
 
   @BeforeAll
   static void open() {
-    spark =
-        new JavaSparkContext(
-            new SparkConf()
-                .setMaster("local[2]")
-                .setAppName("options")
-                .set("spark.ui.enabled", "false"));
+    spark = Trainings.spark("options");
   }
 
   @AfterAll
@@ -96,7 +87,7 @@ class TrainingOptionsSparkTest {
     ComputationGraph local = graph(config);
     LocalTrainer.train(
         local, DATA, new SequenceOrder(60, 3), 0, config.workerSequences(), config.steps());
-    assertThat(parameters(output, 8)).containsExactly(GraphState.of(local).parameters());
+    assertThat(Trainings.parameters(output, 8)).containsExactly(GraphState.of(local).parameters());
   }
 
   /** The third round of three steps would end in the middle of a block's turn. */
@@ -113,7 +104,7 @@ class TrainingOptionsSparkTest {
     Trainer again = new Trainer(spark, setup(parts, config));
     assertThat(again.step()).isEqualTo(3);
     again.run(() -> false, m -> {});
-    assertThat(parameters(parts, 8)).containsExactly(parameters(whole, 8));
+    assertThat(Trainings.parameters(parts, 8)).containsExactly(Trainings.parameters(whole, 8));
   }
 
   @Test
@@ -121,7 +112,7 @@ class TrainingOptionsSparkTest {
     TrainConfig config = Option.FREEZE.config(3);
     float[] before = GraphState.of(graph(config)).parameters();
     new Trainer(spark, setup(output, config)).run(() -> false, m -> {});
-    float[] after = parameters(output, 8);
+    float[] after = Trainings.parameters(output, 8);
     for (HuggingFaceWeights.Slice slice : HuggingFaceWeights.slices(new ParameterLayout(MODEL))) {
       if (slice.name().contains("embed_tokens") || slice.name().contains("q_proj")) {
         for (int i = (int) slice.offset(); i < slice.offset() + slice.length(); i++) {
@@ -166,7 +157,7 @@ class TrainingOptionsSparkTest {
       steps.take(Batches.dataSet(new TokenBatch(ids, targets, 8, 12)));
     }
     float[] expected = GraphState.of(alone).parameters();
-    float[] got = parameters(output, 4);
+    float[] got = Trainings.parameters(output, 4);
     for (int i = 0; i < expected.length; i++) {
       assertThat(got[i]).isCloseTo(expected[i], within(2e-5f));
     }
@@ -258,14 +249,5 @@ class TrainingOptionsSparkTest {
         "pattern",
         SpecialTokens.of(1, 2),
         Map.of());
-  }
-
-  private static float[] parameters(Path output, long step) {
-    try (Checkpoint checkpoint =
-        new CheckpointStore(output.toString(), new Configuration()).load(step)) {
-      float[] values = new float[(int) checkpoint.parameters().capacity()];
-      checkpoint.parameters().get(values);
-      return values;
-    }
   }
 }
