@@ -16,6 +16,7 @@ from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
 MAIN = "caravan.model.engine.cuda.CudaBench"
+MEMORY = 3.35e12  # bytes per second (the same datasheet)
 PEAK = 989e12  # dense bf16 of an H100 SXM, operations per second (NVIDIA's datasheet)
 
 SHAPES = {
@@ -131,7 +132,7 @@ def speed(runner):
         settings = options(shape, batch=batch, steps=20 if name == "135M" else 10, recompute=recompute)
         ours, text = runner.ours("speed", [*settings, "precision=bf16"], 240)
         rows = [("ours", ours)]
-        for weights in runner.arguments.peers.split(","):
+        for weights in filter(None, runner.arguments.peers.split(",")):
             rows.append((f"PyTorch {weights}", runner.peer("speed", [*settings, f"weights={weights}"], 240)[0]))
         for engine, found in rows:
             if found:
@@ -149,12 +150,18 @@ def speed(runner):
 
 
 def decode(runner):
+    """Greedy; the share of the memory's rate counts each weight once per token."""
     result = {}
     for name in ("135M", "1B"):
-        found, _ = runner.ours("decode", options(SHAPES[name], prompt=128, tokens=256, precision="bf16"), 120)
-        if found:
-            result[name] = found[0]
-            print(f"decode {name}: {found[0]['tokens_per_second']:.0f} tokens/s, prompt of 128 in {found[0]['prompt_milliseconds']:.1f} ms")
+        settings = options(SHAPES[name], prompt=128, tokens=256)
+        found, text = runner.ours("decode", [*settings, "precision=bf16"], 120)
+        peer, _ = runner.peer("decode", settings, 200)
+        for engine, rows in (("ours", found), ("PyTorch", peer)):
+            if rows:
+                rate = rows[0]["tokens_per_second"]
+                result[f"{name} {engine}"] = rows[0]
+                print(f"decode {name:5}{engine:8}{rate:7.0f} tokens/s, {2 * parameters(SHAPES[name]) * rate / MEMORY:.0%} of the memory's rate; {rows[0]}")
+        print("\n".join("  " + line for line in text[text.find("time by kernel"):].splitlines()[:9]))
     return result
 
 

@@ -235,20 +235,27 @@ def check_adamw(kernels):
 
 def check_decoding(kernels):
     for rows, cols in ((1000, 576), (77, 50)):
-        w, x, y, h = normal(2 * rows, cols, dtype=BF16), normal(cols, dtype=BF16), poison(rows), poison(rows, dtype=BF16)
-        product = w.double() @ x.double()
-        kernels.launch("gemv", (ceil_div(rows, 8),), 256, 0, y, None, w, x, rows, cols, 0)
-        kernels.launch("gemv_swiglu", (ceil_div(rows, 8),), 256, 0, h, w, x, rows, cols)
-        expect_near(f"gemv {rows} × {cols}", y, product[:rows], FLOAT_TOLERANCE)
-        expect_near(f"gemv_swiglu {rows} × {cols}", h, F.silu(product[:rows]) * product[rows:], REAL_TOLERANCE)
-    for length, splits, heads, groups, width in ((1, 2, 4, 2, 64), (3001, 12, 32, 8, 128)):
-        q, cache = normal(heads, width, dtype=BF16), normal(length, 2 * groups * width, dtype=BF16)
-        partial, out = poison(heads * splits * (width + 2)), poison(heads, width, dtype=BF16)
-        kernels.launch("decode_attention", (heads, splits), 128, 0, partial, q, cache, length, heads, groups, width)
-        kernels.launch("decode_combine", (heads,), 128, 0, out, partial, splits, width)
+        w, x, gain, y, h = normal(2 * rows, cols, dtype=BF16), normal(cols), normal(cols), poison(rows), poison(rows)
+        scaled = x.double() * gain.double() * (x.double().square().mean() + 1e-5).rsqrt()
+        product = w.double() @ scaled
+        kernels.launch("norm_gemv", (ceil_div(rows, 8),), 128, 0, y, None, w, x, gain, rows, cols, 1e-5)
+        kernels.launch("norm_gemv_swiglu", (ceil_div(rows, 4),), 128, 0, h, w, x, gain, rows, cols, 1e-5)
+        expect_near(f"norm_gemv {rows} × {cols}", y, product[:rows], FLOAT_TOLERANCE)
+        expect_near(f"norm_gemv_swiglu {rows} × {cols}", h, F.silu(product[:rows]) * product[rows:], FLOAT_TOLERANCE)
+        wanted = y.double() + w[:rows].double() @ x.double()
+        kernels.launch("add_gemv", (ceil_div(rows, 4),), 128, 0, y, w, x, rows, cols)
+        expect_near(f"add_gemv {rows} × {cols}", y, wanted, FLOAT_TOLERANCE)
+    for length, shares, heads, groups, width in ((1, 2, 4, 2, 64), (3001, 12, 32, 8, 128)):
+        qkv, cache = normal(heads + 2 * groups, width, dtype=BF16), normal(length, 2 * groups * width, dtype=BF16)
+        # Angles of 0: nothing turns.
+        table = torch.cat((torch.ones(length, width // 2, device=CUDA), torch.zeros(length, width // 2, device=CUDA)), 1)
+        state, arrived = torch.tensor([0, length - 1], device=CUDA, dtype=torch.int32), torch.zeros(heads, device=CUDA, dtype=torch.int32)
+        partial, out = poison(heads * shares * (width + 2)), poison(heads, width)
+        kernels.launch("decode_attention", (heads, shares), 128, 0, out, partial, arrived, qkv, cache, table, state, heads, groups, width)
         k, v = (x.view(length, groups, width).repeat_interleave(heads // groups, 1) for x in cache.double().split(groups * width, 1))
-        p = (torch.einsum("hd,lhd->hl", q.double(), k) / math.sqrt(width)).softmax(1)
+        p = (torch.einsum("hd,lhd->hl", qkv[:heads].double(), k) / math.sqrt(width)).softmax(1)
         expect_near(f"decode_attention {length}", out, torch.einsum("hl,lhd->hd", p, v), REAL_TOLERANCE)
+        expect_near(f"decode_attention's row {length}", cache[-1].view(2 * groups, width), qkv[heads:].double(), 0)
 
 
 def check(kernels):
@@ -315,8 +322,8 @@ def time_rows(kernels):
     ends, decays, clip = torch.tensor([m], device=CUDA), torch.zeros(1, device=CUDA), torch.ones(2, device=CUDA)
     share("adamw", 30 * m, (ceil_div(m, 2048),), 256, 0, weights[0], weights[1], weights[2].abs_(), weights[3], poison(m, dtype=BF16), clip, ends,
           decays, 1, numpy.int64(m), 1e-4, 1.0, 0.9, 0.1, 0.95, 0.05, 1e-8, 1e-4)
-    w, row, out = normal(128256, 4096, dtype=BF16), normal(4096, dtype=BF16), poison(128256)
-    share("gemv", 2 * w.numel(), (128256 // 8,), 256, 0, out, None, w, row, 128256, 4096, 0)
+    w, row, gain, out = normal(128256, 4096, dtype=BF16), normal(4096), normal(4096), poison(128256)
+    share("norm_gemv", 2 * w.numel(), (128256 // 8,), 128, 0, out, None, w, row, gain, 128256, 4096, 1e-5)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,18 @@ class Block(nn.Module):
         gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, -1)
         return x + self.down(F.silu(gate) * up)
 
+    def next(self, x, cos, sin, position, mask):
+        """One token over a static cache."""
+        c = self.c
+        qkv = self.qkv(self.attention_norm(x)).view(1, 1, -1, c["dim"]).transpose(1, 2)
+        q, k, v = qkv.split([c["heads"], c["kv"], c["kv"]], 1)
+        self.keys.index_copy_(2, position, turn(k, cos, sin))
+        self.values.index_copy_(2, position, v)
+        o = F.scaled_dot_product_attention(turn(q, cos, sin), self.keys, self.values, attn_mask=mask, enable_gqa=True)
+        x = x + self.attention_output(o.transpose(1, 2).reshape(1, 1, -1))
+        gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, -1)
+        return x + self.down(F.silu(gate) * up)
+
 
 def turn(x, cos, sin):
     a, b = x.float().chunk(2, -1)
@@ -77,6 +89,15 @@ class Llama(nn.Module):
                 x = block(x, self.cos, self.sin)
         logits = F.linear(self.final_norm(x), self.embedding.weight)
         return F.cross_entropy(logits.float().view(-1, self.c["vocab"]), targets.view(-1))
+
+    def next(self, id, position):
+        """The id after one at a position: greedy, over caches of fixed size."""
+        x = self.embedding(id)
+        cos, sin = self.cos[position], self.sin[position]
+        mask = (torch.arange(self.blocks[0].keys.shape[2], device=x.device) <= position).view(1, 1, 1, -1)
+        for block in self.blocks:
+            x = block.next(x, cos, sin, position, mask)
+        return F.linear(self.final_norm(x), self.embedding.weight).argmax(-1)
 
     def load(self, file):
         """The flat fp32 parameters in the order of Caravan's ParameterLayout."""
@@ -159,8 +180,42 @@ def train(c):
     return {"part": "train", "losses": [round(x.item(), 5) for x in losses], "norms": [round(x.item(), 5) for x in norms]}
 
 
+def decode(c):
+    """Greedy tokens after a prompt, torch.compile in a CUDA graph, each id read by the host: by mode=reduce-overhead, or captured by hand."""
+    length = c["prompt"] + c["tokens"] + 1
+    with torch.no_grad():
+        model = Llama({**c, "seq": length}).cuda().bfloat16()
+        for block in model.blocks:
+            for name in ("keys", "values"):
+                block.register_buffer(name, torch.randn(1, c["kv"], length, c["dim"], device="cuda", dtype=torch.bfloat16))
+        id, position = torch.ones(1, 1, dtype=torch.long, device="cuda"), torch.zeros(1, dtype=torch.long, device="cuda")
+        automatic = torch.compile(model.next, mode="reduce-overhead", fullgraph=True)
+        compiled = torch.compile(model.next, fullgraph=True)
+        compiled(id, position)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            id.copy_(compiled(id, position))
+            position.add_(1)
+
+        def by_mode():
+            id.copy_(automatic(id, position))
+            position.add_(1)
+
+        rates = {}
+        for name, step in (("by_mode", by_mode), ("by_hand", graph.replay)):
+            for tokens in (8, c["tokens"]):
+                position.fill_(c["prompt"])
+                torch.cuda.synchronize()
+                start = time.perf_counter()
+                for _ in range(tokens):
+                    step()
+                    id.item()
+                rates[name] = round(tokens / (time.perf_counter() - start), 1)
+        return {"part": "decode", "tokens_per_second": max(rates.values()), **rates}
+
+
 if __name__ == "__main__":
     torch.set_float32_matmul_precision("high")
     options = dict(pair.split("=", 1) for pair in sys.argv[2:])
     settings = {k: int(v) if v.lstrip("-").isdigit() else v for k, v in options.items()}
-    print("BENCH " + json.dumps({"speed": speed, "train": train}[sys.argv[1]](settings)), flush=True)
+    print("BENCH " + json.dumps({"speed": speed, "train": train, "decode": decode}[sys.argv[1]](settings)), flush=True)
