@@ -7,6 +7,7 @@ import caravan.model.checkpoint.Llama2c;
 import caravan.model.checkpoint.SpecialTokens;
 import caravan.model.engine.Engines;
 import caravan.model.engine.LlamaEngine;
+import caravan.model.engine.PeakFlops;
 import caravan.model.engine.WeightType;
 import java.util.Arrays;
 import java.util.Locale;
@@ -14,7 +15,6 @@ import java.util.Map;
 import java.util.Random;
 import org.apache.hadoop.conf.Configuration;
 import org.bytedeco.javacpp.FloatPointer;
-import org.bytedeco.openblas.global.openblas_nolapack;
 
 /**
  * Our side of the benchmark generate.
@@ -22,7 +22,7 @@ import org.bytedeco.openblas.global.openblas_nolapack;
  * <pre>
  * write DIR [GGUF]                              the same weights as f32.gguf, q8_0.gguf and llama2c.bin
  * run GGUF WEIGHTS THREADS PROMPT TOKENS PASSES  prefill and decoding, a line of JSON per pass
- * peak                                          GFLOP/s of one thread's sgemm
+ * peak                                          GFLOP/s of one thread's fp32 products
  * </pre>
  */
 class Decodes {
@@ -142,23 +142,6 @@ class Decodes {
   }
 
   private static void peak() {
-    int n = 2048;
-    openblas_nolapack.blas_set_num_threads(1);
-    try (FloatPointer a = new FloatPointer(Pointers.calloc(n * (long) n));
-        FloatPointer c = new FloatPointer(Pointers.calloc(n * (long) n))) {
-      double best = 0;
-      for (int i = 0; i < 6; i++) {
-        long start = System.nanoTime();
-        openblas_nolapack.cblas_sgemm(101, 111, 112, n, n, n, 1, a, n, a, n, 0, c, n);
-        best = Math.max(best, 2e-9 * n * n * n / ((System.nanoTime() - start) / 1e9));
-      }
-      System.out.printf(Locale.ROOT, "{\"gflops\": %.1f}%n", best);
-    }
-  }
-
-  private static final class Pointers {
-    static org.bytedeco.javacpp.Pointer calloc(long floats) {
-      return org.bytedeco.javacpp.Pointer.calloc(floats, Float.BYTES);
-    }
+    System.out.printf(Locale.ROOT, "{\"gflops\": %.1f}%n", PeakFlops.measured(1) / 1e9);
   }
 }

@@ -7,7 +7,10 @@ llama2.c's run.c, as PyPI's llamac2py carries it, by gcc with its fast flags.
 
 Every side is a process of its own, in turn in each round; in it, after one pass that is not timed, --passes more: a prompt of
 --prompt random ids, and --tokens greedy ones. The table has the medians of all passes. GB/s is the weights that decoding reads, the share
-what prefill's matrix products are of one sgemm on all threads.
+what prefill's matrix products are of the fastest fp32 products that this machine reached, on as many threads (bf16 may pass 100 %).
+
+--first-token measures the time from the start of a process to the first token of a short prompt instead, weights in the page cache: ours is
+jobs/caravan generate of the model as import writes it, llama.cpp's a Python process that loads the F32 file. It needs a --model with a tokenizer.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import frame
@@ -48,6 +52,7 @@ def options():
     parser.add_argument("--passes", type=int, default=3, help="timed ones of each process")
     parser.add_argument("--prompt", type=int, default=512, help="tokens of the prompt; 0: decoding alone")
     parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--first-token", action="store_true", help="the time to the first token instead")
     parser.add_argument("--work", type=Path, help="folder for the weights, kept for the next run (default: a temporary one)")
     return parser.parse_args()
 
@@ -104,8 +109,12 @@ def passes(side, threads, o, work, python):
     return found
 
 
-def measure(o, work):
+def run(o, work):
     subprocess.run([frame.ROOT / "jobs/caravan", "--version"], check=True, stdout=subprocess.DEVNULL)  # builds the jar
+    (first_token if o.first_token else measure)(o, work)
+
+
+def measure(o, work):
     python = frame.venv("jobs/python/llama_cpp.txt") / "bin/python"
     shape = weights(o, work)
     llama2c(work, python, shape)
@@ -118,8 +127,36 @@ def measure(o, work):
                 found.setdefault((side, n), []).extend(passes(side, n, o, work, python))
                 fastest = min(p["decode"] for p in found[side, n])
                 print(f"round {number + 1}: {side}, {n} threads: at best {o.tokens / fastest:.1f} tokens/s", file=sys.stderr, flush=True)
-    peak = lines(output(java("peak")))[0]["gflops"]
+    peak = lines(output(java("peak"), env=OURS))[0]["gflops"]
     report(o, shape, found, peak)
+
+
+def first_token(o, work):
+    """Wall seconds of processes that say one token, in turn."""
+    if not o.model:
+        sys.exit("bench: --first-token: got no --model, wanted a GGUF file with a tokenizer")
+    caravan = frame.ROOT / "jobs/caravan"
+    python = frame.venv("jobs/python/llama_cpp.txt") / "bin/python"
+    weights(o, work)
+    imported = work / "imported"
+    if not imported.exists():
+        output([caravan, "import", f"input={o.model.absolute()}", f"output={imported}"])
+    commands = {
+        "ours": [caravan, "generate", f"checkpoint={imported}", "prompt=The capital of France is", "max-tokens=1", "temperature=0"],
+        "llama.cpp": [python, PEERS / "llama_cpp_decode.py", work / "f32.gguf", os.cpu_count(), 5, 0, 0],
+    }
+    for command in commands.values():
+        output(command)  # brings files into memory; ours records its classes
+    seconds = {name: [] for name in commands}
+    for _ in range(o.rounds * o.passes):
+        for name, command in commands.items():
+            started = time.monotonic()
+            output(command)
+            seconds[name].append(time.monotonic() - started)
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    print(f"from the start of the process to the end of the first token; medians of {o.rounds * o.passes}")
+    frame.table(["", "seconds", "least"], [[name, f"{medians[name]:.2f}", f"{min(seconds[name]):.2f}"] for name in commands])
+    frame.result(bench="generate", first_token_s=medians["ours"], llama_cpp_first_token_s=medians["llama.cpp"])
 
 
 def report(o, shape, found, peak):
@@ -135,8 +172,8 @@ def report(o, shape, found, peak):
             operations = 2 * (shape["parameters"] - shape["embedding"]) * o.prompt / prefill
             row[4:] = [f"{o.prompt / prefill:.0f}", f"{operations / 1e9 / (peak * n):.0%}"]
         rows.append(row)
-    print(f"{shape['parameters']:,} parameters; {o.tokens} tokens after one, prompts of {o.prompt}; medians of {len(next(iter(found.values())))} passes; sgemm {peak:.0f} GFLOP/s a thread")
-    frame.table(["weights", "threads", "decode, tokens/s", "GB/s", "prefill, tokens/s", "of sgemm"], rows)
+    print(f"{shape['parameters']:,} parameters; {o.tokens} tokens after one, prompts of {o.prompt}; medians of {len(next(iter(found.values())))} passes; fp32 products {peak:.0f} GFLOP/s a thread")
+    frame.table(["weights", "threads", "decode, tokens/s", "GB/s", "prefill, tokens/s", "of peak"], rows)
     first = {side: next(run["ids"] for (s, _), all in found.items() for run in all if s == side and "ids" in run) for side in {s for s, _ in found} if side != "llama2.c"}
     if {"f32", "llama.cpp-f32"} <= first.keys():
         same = sum(a == b for a, b in zip(first["f32"], first["llama.cpp-f32"]))
@@ -153,18 +190,18 @@ def report(o, shape, found, peak):
             for what in ("decode", "prefill"):
                 if f"{ours}_{n}_{what}" in speeds and f"{peer}_{n}_{what}" in speeds:
                     ratios[f"ratio_{key}_{n}_{what}"] = speeds[f"{ours}_{n}_{what}"] / speeds[f"{peer}_{n}_{what}"]
-    frame.result(bench="generate", parameters=shape["parameters"], sgemm_gflops=peak, **ratios, **speeds)
+    frame.result(bench="generate", parameters=shape["parameters"], peak_gflops=peak, **ratios, **speeds)
 
 
 def main():
     o = options()
     if o.work:
         o.work.mkdir(parents=True, exist_ok=True)
-        measure(o, o.work.absolute())
+        run(o, o.work.absolute())
         return
     work = Path(tempfile.mkdtemp(prefix="caravan-bench-"))
     try:
-        measure(o, work)
+        run(o, work)
     finally:
         shutil.rmtree(work)
 

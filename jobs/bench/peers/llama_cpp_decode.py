@@ -1,6 +1,6 @@
 """llama_cpp_decode.py GGUF THREADS PROMPT TOKENS PASSES: llama.cpp's side of the benchmark generate, through its C interface.
 
-Greedy decoding from token 1, and a prompt of random ids in one batch; a line of JSON per pass, after one that is not timed.
+Greedy decoding from token 1, and a prompt of random ids in one batch; a line of JSON per pass, after one that is not timed. Without tokens, the prompt alone.
 """
 
 import json
@@ -47,6 +47,8 @@ def main():
             llama_cpp.llama_get_logits_ith(where, -1)[0]
             prefill = time.perf_counter() - started
             llama_cpp.llama_free(where)
+        if not tokens:
+            continue
         where = context(model, threads, tokens + 1, 32)
         append(where, [1])
         token = highest(where, vocabulary)
