@@ -1,5 +1,8 @@
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
+import caravan.model.engine.CpuEngine;
+import caravan.model.engine.CpuOptions;
+import caravan.model.engine.Engines;
 import caravan.model.train.AdamW;
 import caravan.model.train.GraphSteps;
 import caravan.model.train.Schedule;
@@ -29,7 +32,8 @@ import org.nd4j.linalg.factory.Nd4j;
  * Training steps on demand: ours in the benchmark train-step. Arguments are KEY=VALUE pairs of the
  * shape, engine and threads. Each line of standard input asks for something, each line of output
  * answers: {@code block N} takes N steps on random tokens and prints their seconds; {@code heap}
- * prints the bytes of heap that all steps so far have asked for; {@code learn
+ * prints the bytes of heap that all steps so far have asked for, {@code told} what a training says
+ * before that it takes outside the heap; {@code learn
  * FILE STEPS} trains fresh weights on a file of int32 sequences and prints the loss of each step.
  */
 class TrainSteps {
@@ -96,6 +100,10 @@ class TrainSteps {
         System.out.println(heapBytes());
         continue;
       }
+      if (words[0].equals("told")) {
+        System.out.println(toldBytes(graph));
+        continue;
+      }
       if (words[0].equals("peak")) {
         System.out.println(words[1].equals("32") ? peak() : 0);
         continue;
@@ -109,6 +117,17 @@ class TrainSteps {
       System.out.println((System.nanoTime() - start) / 1e9);
     }
     LlamaGraph.output(graph).close();
+  }
+
+  /** What a training says before it begins that it takes outside the heap, in bytes. */
+  private long toldBytes(ComputationGraph graph) {
+    long vectors = 2 * graph.numParams() + graph.getUpdater().getStateViewArray().length();
+    CpuOptions how = Engines.cpuOptions(options.get("engine"));
+    LlamaConfig model = LlamaGraph.output(graph).layerConf().llama();
+    return vectors * Float.BYTES
+        + CpuEngine.trainingMemory(model, batch, seq, number("threads"), how, false).values().stream()
+            .mapToLong(Long::longValue)
+            .sum();
   }
 
   /** Bytes of heap that this JVM's threads have asked for so far. */

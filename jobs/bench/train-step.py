@@ -4,6 +4,8 @@ engine as a Deeplearning4j graph beside PyTorch's on the same CPU: eager with fu
 Every side is a process of its own that is started and warmed up once and then takes blocks of steps when it is asked to, the sides
 in turn, each alone; a side's speed is the median of its blocks. "of peak" is the operations that a step needs (6 per weight and
 token, and causal attention's half) over the fastest product of matrices that either side reached in this run, in the same precision.
+"MB" is a process's largest resident memory, "told MB" what our training says beforehand that parameters, gradient, moments, activations,
+logits and threads take outside Java's heap, "heap kB/step" what a warm step asks of the heap.
 
 --curve trains fresh weights in fp32 and in bf16 on the same text instead and compares the losses.
 """
@@ -74,7 +76,7 @@ class Side:
         self.process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=open(log, "w"), text=True, bufsize=1, env=environment)
         self.memory = frame.MemoryOf(self.process.pid)
-        self.seconds, self.cpu = [], []
+        self.seconds, self.cpu, self.heap = [], [], []
         if self.answer() != "ready":
             self.fail()
 
@@ -104,9 +106,14 @@ class Side:
         self.steps = max(1, round(block / statistics.median(times[-5:])))
 
     def block(self):
-        before = cpu_seconds(self.process.pid)
+        before, heap = cpu_seconds(self.process.pid), self.heap_bytes()
         self.seconds.append(float(self.ask(f"block {self.steps}")) / self.steps)
         self.cpu.append((cpu_seconds(self.process.pid) - before) / self.steps)
+        self.heap.append((self.heap_bytes() - heap) / self.steps)
+
+    def heap_bytes(self):
+        """Bytes of Java's heap that all steps so far asked for; the peer has none."""
+        return float(self.ask("heap")) if self.name in OURS else 0
 
     def stop(self):
         self.process.stdin.close()
@@ -122,7 +129,8 @@ def cpu_seconds(pid):
 def ours(precision, shape, threads, java):
     classpath = f"{(TARGET / 'spark.classpath').read_text().strip()}:{TARGET / 'caravan.jar'}"
     settings = [f"{key}={value}" for key, value in dict(shape, threads=threads, engine=OURS[precision]).items()]
-    return ["java", *java.split(), "-Xmx2g", "--add-modules", "jdk.incubator.vector", "-cp", classpath, frame.ROOT / "jobs/bench/TrainSteps.java", *settings]
+    return ["java", *java.split(), "-Xmx2g", "--add-modules", "jdk.incubator.vector",
+            "--add-exports=java.base/jdk.internal.vm.vector=ALL-UNNAMED", "-cp", classpath, frame.ROOT / "jobs/bench/TrainSteps.java", *settings]
 
 
 def peer(mode, shape, threads):
@@ -150,6 +158,8 @@ def measure(o, name, threads, work):
         for side in sides:
             side.block()
     peak = {precision: max(float(side.ask(f"peak {bits}")) for side in sides) for precision, bits in (("fp32", 32), ("bf16", 16))}
+    for side in sides:
+        side.told = float(side.ask("told")) if side.name in OURS else None
     memory = {side.name: side.stop() for side in sides}
     return report(name, threads, sides, peak, memory)
 
@@ -167,8 +177,13 @@ def report(name, threads, sides, peak, memory):
         if ratio:
             values["ratio_" + ("" if side.name == "eager" else side.name + "_") + suffix] = ratio
         rows.append([name, threads, side.name, f"{speed[side.name]:,.0f}", f"{1e3 * tokens / speed[side.name]:.1f}",
-                     f"{tokens / statistics.median(side.cpu):,.0f}", f"{share:.0%}", f"{memory[side.name] / 1e6:,.0f}", f"{ratio:.2f}" if ratio else ""])
+                     f"{tokens / statistics.median(side.cpu):,.0f}", f"{share:.0%}", f"{memory[side.name] / 1e6:,.0f}", *(("", "") if side.name not in OURS else (f"{side.told / 1e6:,.0f}", f"{statistics.median(side.heap) / 1e3:,.1f}")),
+                     f"{ratio:.2f}" if ratio else ""])
         values[f"tokens_per_second_{side.name}_{suffix}"] = speed[side.name]
+        values[f"memory_mb_{side.name}_{suffix}"] = memory[side.name] / 1e6
+        if side.name in OURS:
+            values[f"told_mb_{side.name}_{suffix}"] = side.told / 1e6
+            values[f"heap_bytes_per_step_{side.name}_{suffix}"] = statistics.median(side.heap)
     values[f"peak_fp32_{suffix}"] = peak["fp32"]
     values[f"peak_bf16_{suffix}"] = peak["bf16"]
     return rows, values
@@ -217,7 +232,7 @@ def main():
                 rows += more
                 values |= found
     print(f"medians of {o.rounds} blocks; a ratio is our speed over that side's")
-    frame.table(["shape", "threads", "side", "tokens/s", "ms/step", "tokens/CPU-s", "of peak", "MB", "ratio"], rows)
+    frame.table(["shape", "threads", "side", "tokens/s", "ms/step", "tokens/CPU-s", "of peak", "MB", "told MB", "heap kB/step", "ratio"], rows)
     frame.result(bench="train-step", **values)
 
 

@@ -1,15 +1,11 @@
 package caravan.model.train;
 
-import java.nio.ByteOrder;
+import caravan.model.engine.VectorApi;
 import java.util.List;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorSpecies;
 
 /** Arithmetic on slices: byte arrays of little-endian floats, whose lengths are multiples of 4. */
 final class SliceArithmetic {
-  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
-  private static final int WIDTH = SPECIES.length() * Float.BYTES;
-  private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+  private static final boolean VECTORS = VectorApi.isPresent();
 
   /** Bytes of a sum that stay in a processor's cache while the workers' values are added. */
   private static final int BLOCK = 1 << 16;
@@ -41,13 +37,7 @@ final class SliceArithmetic {
 
   /** values = 0 + weight · values: what was -0 is 0. */
   private static void scale(byte[] values, int from, int to, float weight) {
-    int vectorEnd = to - (to - from) % WIDTH;
-    for (int at = from; at < vectorEnd; at += WIDTH) {
-      FloatVector.fromByteArray(SPECIES, values, at, ORDER)
-          .mul(weight)
-          .add(0f)
-          .intoByteArray(values, at, ORDER);
-    }
+    int vectorEnd = VECTORS ? SliceVectors.scale(values, from, to, weight) : from;
     for (int at = vectorEnd; at < to; at += Float.BYTES) {
       put(values, at, 0f + weight * get(values, at));
     }
@@ -55,12 +45,7 @@ final class SliceArithmetic {
 
   /** sum += weight · values. */
   private static void add(byte[] sum, byte[] values, int from, int to, float weight) {
-    int vectorEnd = to - (to - from) % WIDTH;
-    for (int at = from; at < vectorEnd; at += WIDTH) {
-      FloatVector.fromByteArray(SPECIES, sum, at, ORDER)
-          .add(FloatVector.fromByteArray(SPECIES, values, at, ORDER).mul(weight))
-          .intoByteArray(sum, at, ORDER);
-    }
+    int vectorEnd = VECTORS ? SliceVectors.add(sum, values, from, to, weight) : from;
     for (int at = vectorEnd; at < to; at += Float.BYTES) {
       put(sum, at, get(sum, at) + weight * get(values, at));
     }
@@ -68,12 +53,7 @@ final class SliceArithmetic {
 
   /** values /= divisor. */
   private static void divide(byte[] values, int from, int to, float divisor) {
-    int vectorEnd = to - (to - from) % WIDTH;
-    for (int at = from; at < vectorEnd; at += WIDTH) {
-      FloatVector.fromByteArray(SPECIES, values, at, ORDER)
-          .div(divisor)
-          .intoByteArray(values, at, ORDER);
-    }
+    int vectorEnd = VECTORS ? SliceVectors.divide(values, from, to, divisor) : from;
     for (int at = vectorEnd; at < to; at += Float.BYTES) {
       put(values, at, get(values, at) / divisor);
     }

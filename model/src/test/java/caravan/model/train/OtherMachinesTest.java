@@ -36,6 +36,7 @@ class OtherMachinesTest {
     assertThat(process.waitFor()).as(output).isZero();
     assertThat(output.split(told, -1)).as(output).hasSize(2);
     String line = output.lines().filter(l -> l.startsWith("losses ")).findFirst().orElseThrow();
+    assertThat(output).contains("sum " + TrainingElsewhere.sum());
     String parts = output.lines().filter(l -> l.startsWith("memory ")).findFirst().orElseThrow();
     assertThat(parts.contains("activations")).isEqualTo(!what.equals("no module"));
     double[] got = numbers(line.substring("losses ".length()));

@@ -7,6 +7,7 @@ import caravan.model.WeightDecayRates;
 import caravan.model.engine.Objective;
 import caravan.model.engine.ResidentTraining.Step;
 import caravan.model.engine.TokenBatch;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Collectors;
@@ -25,8 +26,21 @@ final class TrainingElsewhere {
 
   public static void main(String[] args) {
     System.out.println("losses " + losses());
+    System.out.println("sum " + sum());
     TrainingMemory memory = TrainingMemory.of(TrainConfigs.SMALL, MODEL);
     System.out.println("memory " + memory.worker().keySet());
+  }
+
+  /** The sum of two slices. */
+  static String sum() {
+    byte[] first = new byte[4 * 37];
+    byte[] second = new byte[first.length];
+    for (int i = 0; i < 37; i++) {
+      SliceArithmetic.put(first, 4 * i, i / 3f);
+      SliceArithmetic.put(second, 4 * i, 1f / (i + 1));
+    }
+    SliceArithmetic.add(first, second);
+    return Arrays.toString(first);
   }
 
   static String losses() {
