@@ -4,11 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import caravan.model.Adaptation;
 import caravan.model.AdapterLayout;
 import caravan.model.Golden;
+import caravan.model.LlamaGraph;
+import caravan.model.LlamaLayer;
 import caravan.model.engine.CpuEngine;
 import caravan.model.engine.FrozenBase;
 import caravan.model.engine.LlamaEngine;
+import caravan.model.engine.TokenBatch;
+import caravan.model.train.AdamW;
+import caravan.model.train.GraphSteps;
+import caravan.model.train.Schedule;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,10 +23,15 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
 
 /** Adapters made by the real peft (model/src/test/python/make_lora_golden.py), and ours. */
 class PeftTest {
@@ -82,6 +94,73 @@ class PeftTest {
         }
       }
     }
+  }
+
+  /** AdamW at a rate of 0.01 with a decay of 0.1 of matrices, unclipped, as peft's step was. */
+  @ParameterizedTest
+  @ValueSource(strings = {"all-linear", "rslora-saved"})
+  void aStepOfAdamWMovesAdaptersAsPeftsDoes(String name) throws IOException {
+    try (Golden base = Golden.open("grouped-untied");
+        Checkpoint adapter =
+            Checkpoints.adapters(golden(name), HADOOP, Optional.of(BASE)).orElseThrow()) {
+      Adaptation adaptation = adapter.adaptation().orElseThrow();
+      Schedule rate = new Schedule(Schedule.Kind.CONSTANT, 0.01, 0, 0, 1, 0);
+      ComputationGraph graph =
+          LlamaGraph.create(
+              new LlamaLayer(adapter.config(), "cpu", 1, 0.1).beside(adaptation),
+              new AdamW(rate, 0.9, 0.95, 1e-8, 0),
+              1);
+      FloatPointer trained = new FloatPointer(graph.params().data().addressPointer());
+      Pointer.memcpy(trained, adapter.parameters(), graph.numParams() * Float.BYTES);
+      LlamaGraph.output(graph).useBase(new FrozenBase(base.config(), base.parameters()));
+      TokenBatch batch = base.batch();
+      GraphSteps steps = new GraphSteps(graph);
+      steps.take(new MultiDataSet(array(batch.ids(), batch), array(batch.targets(), batch)));
+      steps.finish();
+      AdapterLayout layout = new AdapterLayout(adapter.config(), adaptation.lora());
+      for (AdapterLayout.Adapter a : layout.adapters()) {
+        String path = "stepped.base_model.model." + a.path();
+        assertMoved(trained, adapter, a.a().offset(), values(name, path + ".lora_A.weight"));
+        assertMoved(trained, adapter, a.b().offset(), values(name, path + ".lora_B.weight"));
+      }
+      if (!layout.saved().isEmpty()) {
+        assertMoved(
+            trained,
+            adapter,
+            layout.saved().get(layout.model().embedding()).offset(),
+            values(name, "stepped.base_model.model.model.embed_tokens.weight"));
+        assertMoved(
+            trained,
+            adapter,
+            layout.saved().get(layout.model().finalNorm()).offset(),
+            values(name, "stepped.base_model.model.model.norm.weight"));
+      }
+      LlamaGraph.output(graph).close();
+      graph.close();
+    }
+  }
+
+  private static INDArray array(int[] ids, TokenBatch batch) {
+    float[] floats = new float[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      floats[i] = ids[i];
+    }
+    return Nd4j.createFromArray(floats).reshape(batch.batch(), batch.seq());
+  }
+
+  /** Within a thousandth of the way that the step went. */
+  private static void assertMoved(
+      FloatPointer got, Checkpoint before, long offset, float[] wanted) {
+    double difference = 0;
+    double moved = 0;
+    for (int i = 0; i < wanted.length; i++) {
+      double d = got.get(offset + i) - (double) wanted[i];
+      double way = before.parameters().get(offset + i) - (double) wanted[i];
+      difference += d * d;
+      moved += way * way;
+    }
+    assertThat(moved).isPositive();
+    assertThat(Math.sqrt(difference / moved)).isLessThan(1e-3);
   }
 
   /** Relative to the tensor's length. */
