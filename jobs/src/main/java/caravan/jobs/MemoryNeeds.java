@@ -1,12 +1,16 @@
 package caravan.jobs;
 
+import caravan.model.Adaptation;
 import caravan.model.LlamaConfig;
+import caravan.model.ParameterLayout;
+import caravan.model.checkpoint.TrainedShape;
 import caravan.model.engine.Engines;
 import caravan.model.train.TrainConfig;
 import caravan.model.train.TrainingMemory;
 import java.lang.management.ManagementFactory;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /** What a dry run of a training tells of its memory. */
@@ -17,30 +21,34 @@ final class MemoryNeeds {
   private MemoryNeeds() {}
 
   /**
-   * @param shape of the model; what it throws for inputs that are not there yet is told
+   * @param shape of what is trained; what it throws for inputs that are not there yet is told
    */
-  static void print(TrainConfig config, Supplier<LlamaConfig> shape) {
-    LlamaConfig model;
+  static void print(TrainConfig config, Supplier<TrainedShape> shape) {
+    TrainedShape trained;
     try {
-      model = shape.get();
+      trained = shape.get();
     } catch (IllegalArgumentException e) {
       System.out.println("Memory: not known before the model's shape is. " + e.getMessage());
       return;
     }
-    System.out.print(text(config, model, machineBytes()));
+    Optional<Adaptation> adaptation = Optional.ofNullable(trained.adapters());
+    System.out.print(text(config, trained.model(), adaptation, machineBytes()));
   }
 
   /**
+   * @param adaptation what is trained beside which base, where not all parameters are
    * @param machine bytes of this machine's memory
    */
-  static String text(TrainConfig config, LlamaConfig model, long machine) {
-    TrainingMemory memory = TrainingMemory.of(config, model);
+  static String text(
+      TrainConfig config, LlamaConfig model, Optional<Adaptation> adaptation, long machine) {
+    TrainingMemory memory = TrainingMemory.of(config, model, adaptation);
     StringBuilder text = new StringBuilder();
     text.append(
         String.format(
             Locale.ROOT,
-            "%nMemory of a worker, %,d parameters, %d × %d tokens at a time:%n",
+            "%nMemory of a worker, %,d parameters%s, %d × %d tokens at a time:%n",
             memory.parameters(),
+            adaptation.isPresent() ? " of adapters" : "",
             config.batchSequences(),
             config.sequenceLength()));
     table(text, memory.worker(), memory.workerBytes());
@@ -62,15 +70,16 @@ final class MemoryNeeds {
             bytes / GIBI,
             given ? "train.memory-gb" : "this machine's by train.workers"));
     text.append(
-        TrainingMemory.largest(config, model, bytes)
-            .map(largest -> described(config, largest))
+        TrainingMemory.largest(config, model, adaptation, bytes)
+            .map(largest -> described(config, largest, adaptation))
             .orElse("none, not one layer\n"));
     return text.toString();
   }
 
   /** What fits a worker, and what the cluster needs for it beside the workers. */
-  private static String described(TrainConfig config, LlamaConfig largest) {
-    TrainingMemory memory = TrainingMemory.of(config, largest);
+  private static String described(
+      TrainConfig config, LlamaConfig largest, Optional<Adaptation> adaptation) {
+    TrainingMemory memory = TrainingMemory.of(config, largest, adaptation);
     String beside =
         config.exchange().equals("stock")
             ? String.format(
@@ -84,7 +93,7 @@ final class MemoryNeeds {
         "%,d layers, %,d parameters%n"
             + "Largest of the cluster: the same, for each worker holds all of it, %s%n",
         largest.layerCount(),
-        memory.parameters(),
+        new ParameterLayout(largest).length(),
         beside);
   }
 

@@ -1,6 +1,7 @@
 package caravan.jobs;
 
 import caravan.jobs.report.BigramBaseline;
+import caravan.model.checkpoint.TrainedShape;
 import caravan.model.train.Resume;
 import caravan.model.train.SequenceSource;
 import caravan.model.train.TrainConfig;
@@ -77,7 +78,7 @@ final class PretrainJob extends Job<PretrainJob.Config> {
         config.train(),
         () -> {
           try (StartingModel model = startingModel(config, hadoop())) {
-            return model.shape();
+            return TrainedShape.of(model.shape(), model.adaptation());
           }
         });
   }

@@ -5,6 +5,7 @@ import caravan.jobs.chat.ChatSequences;
 import caravan.model.LlamaConfig;
 import caravan.model.checkpoint.Checkpoint;
 import caravan.model.checkpoint.Checkpoints;
+import caravan.model.checkpoint.TrainedShape;
 import caravan.model.train.SequenceSource;
 import caravan.model.train.Trainer;
 import caravan.pipeline.shard.TokenManifest;
@@ -45,7 +46,7 @@ final class SftJob extends Job<SftConfig> {
         config.train(),
         () -> {
           try (Checkpoint base = open(config, hadoop())) {
-            return base.config();
+            return TrainedShape.of(base.config(), base.adaptation());
           }
         });
   }

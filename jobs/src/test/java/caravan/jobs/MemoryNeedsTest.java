@@ -2,10 +2,16 @@ package caravan.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import caravan.model.Adaptation;
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
+import caravan.model.LoraConfig;
 import caravan.model.ParameterLayout;
+import caravan.model.engine.FrozenBase;
+import caravan.model.engine.WeightType;
 import caravan.model.train.TrainConfig;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -23,7 +29,7 @@ class MemoryNeedsTest {
 
   @Test
   void partsOfAWorkerAreToldInFull() {
-    String text = MemoryNeeds.text(config(), MODEL, 16 * GIBI);
+    String text = MemoryNeeds.text(config(), MODEL, Optional.empty(), 16 * GIBI);
     double parameters = new ParameterLayout(MODEL).length() * 4 / (double) (1 << 20);
     assertThat(part(text, "parameters")).isEqualTo(rounded(parameters));
     assertThat(part(text, "gradient")).isEqualTo(rounded(parameters));
@@ -33,11 +39,30 @@ class MemoryNeedsTest {
   }
 
   @Test
+  void besideAdaptersTheBaseIsToldAndTheRestIsTheirs() {
+    LoraConfig lora = new LoraConfig(8, 16, 0, LoraConfig.PROJECTIONS, false, List.of());
+    Adaptation adaptation = new Adaptation(lora, "base", WeightType.Q8_0);
+    String text = MemoryNeeds.text(config(), MODEL, Optional.of(adaptation), 16 * GIBI);
+    double mebi = 1 << 20;
+    double adapters = new AdapterLayout(MODEL, lora).length() * 4 / mebi;
+    assertThat(text).contains("parameters of adapters, 8 × 256 tokens at a time");
+    assertThat(part(text, "frozen base in q8_0, once per executor"))
+        .isEqualTo(rounded(FrozenBase.bytes(MODEL, WeightType.Q8_0) / mebi));
+    assertThat(part(text, "adapters")).isEqualTo(rounded(adapters));
+    assertThat(part(text, "optimizer state")).isEqualTo(rounded(2 * adapters));
+    assertThat(part(text, "adapters' activations")).isGreaterThan(0);
+    String all = MemoryNeeds.text(config(), MODEL, Optional.empty(), 16 * GIBI);
+    assertThat(part(text, "in sum")).isLessThan(part(all, "in sum") / 2);
+  }
+
+  @Test
   void whatIsFrozenOrSteppedByOneVectorNeedsLess() {
     double parameters = new ParameterLayout(MODEL).length() * 4 / (double) (1 << 20);
-    String lion = MemoryNeeds.text(config("train.optimizer.kind=lion"), MODEL, 16 * GIBI);
+    String lion =
+        MemoryNeeds.text(config("train.optimizer.kind=lion"), MODEL, Optional.empty(), 16 * GIBI);
     assertThat(part(lion, "optimizer state")).isEqualTo(rounded(parameters));
-    String blocks = MemoryNeeds.text(config("train.block-steps=50"), MODEL, 16 * GIBI);
+    String blocks =
+        MemoryNeeds.text(config("train.block-steps=50"), MODEL, Optional.empty(), 16 * GIBI);
     assertThat(part(blocks, "optimizer state")).isEqualTo(rounded(2 * 8000 * 512 * 4 / 1048576.0));
   }
 
@@ -45,7 +70,7 @@ class MemoryNeedsTest {
   @Test
   void theLargestModelFitsAndOneLayerMoreDoesNot() {
     TrainConfig config = config("train.memory-gb=4", "train.freeze=model.layers.7.*");
-    String text = MemoryNeeds.text(config, MODEL, GIBI);
+    String text = MemoryNeeds.text(config, MODEL, Optional.empty(), GIBI);
     MatchResult largest =
         Pattern.compile(
                 "in 4.0 GiB a worker \\(train.memory-gb\\): (\\d+) layers, ([\\d,]+) parameters")
@@ -55,9 +80,9 @@ class MemoryNeedsTest {
             .orElseThrow();
     int layers = Integer.parseInt(largest.group(1));
     assertThat(layers).isGreaterThan(8);
-    assertThat(part(MemoryNeeds.text(config, layers(layers), GIBI), "in sum"))
+    assertThat(part(MemoryNeeds.text(config, layers(layers), Optional.empty(), GIBI), "in sum"))
         .isLessThanOrEqualTo(4096);
-    assertThat(part(MemoryNeeds.text(config, layers(layers + 1), GIBI), "in sum"))
+    assertThat(part(MemoryNeeds.text(config, layers(layers + 1), Optional.empty(), GIBI), "in sum"))
         .isGreaterThan(4096);
   }
 
@@ -65,7 +90,8 @@ class MemoryNeedsTest {
   @Test
   void slicesTakeDisksOfExecutorsInPlaceOfTheDriver() {
     double state = 3 * new ParameterLayout(MODEL).length() * 4 / (double) (1 << 20);
-    String text = MemoryNeeds.text(config("train.exchange=sliced"), MODEL, 16 * GIBI);
+    String text =
+        MemoryNeeds.text(config("train.exchange=sliced"), MODEL, Optional.empty(), 16 * GIBI);
     assertThat(part(text, "state of each worker in the shuffle")).isEqualTo(rounded(2 * state));
     assertThat(text)
         .containsSubsequence("Memory of the driver", "in sum", " 0.0 MiB", "On the disks")
@@ -74,20 +100,25 @@ class MemoryNeedsTest {
         MemoryNeeds.text(
             config("train.exchange=sliced", "train.moments=local", "train.outer.kind=nesterov"),
             MODEL,
+            Optional.empty(),
             16 * GIBI);
     assertThat(part(local, "state before and after a round")).isEqualTo(rounded(4 * state / 3));
     String halved =
         MemoryNeeds.text(
-            config("train.exchange=sliced", "train.exchange-precision=bf16"), MODEL, 16 * GIBI);
+            config("train.exchange=sliced", "train.exchange-precision=bf16"),
+            MODEL,
+            Optional.empty(),
+            16 * GIBI);
     assertThat(part(halved, "state of each worker in the shuffle"))
         .isEqualTo(rounded(2 * state * 5 / 6));
     assertThat(part(halved, "parameters as the round began")).isEqualTo(rounded(state / 3));
-    assertThat(MemoryNeeds.text(config(), MODEL, 16 * GIBI)).contains("GiB of driver memory");
+    assertThat(MemoryNeeds.text(config(), MODEL, Optional.empty(), 16 * GIBI))
+        .contains("GiB of driver memory");
   }
 
   @Test
   void aMachineTooSmallForOneLayerIsToldSo() {
-    assertThat(MemoryNeeds.text(config("train.memory-gb=0.01"), MODEL, GIBI))
+    assertThat(MemoryNeeds.text(config("train.memory-gb=0.01"), MODEL, Optional.empty(), GIBI))
         .contains("none, not one layer");
   }
 

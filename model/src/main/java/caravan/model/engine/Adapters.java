@@ -2,12 +2,9 @@ package caravan.model.engine;
 
 import caravan.model.AdapterLayout;
 import caravan.model.AdapterLayout.Adapter;
-import caravan.model.AdapterLayout.Group;
 import caravan.model.LoraConfig;
 import caravan.model.ParameterLayout.Tensor;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
+import caravan.model.engine.AdapterRooms.Room;
 
 /**
  * Low-rank adapters beside the fused matrices of a frozen base (Hu et al., arXiv 2106.09685): what
@@ -23,51 +20,31 @@ import java.util.Map;
  * product serves all of them. Called by all workers at once, each for its share.
  */
 final class Adapters implements AutoCloseable {
-  /** The adapters of one fused matrix with room for [tokens, width] of u and of du. */
-  private record Room(Group group, Buffer low, Buffer dLow) {}
-
-  private final AdapterLayout layout;
+  private final int rank;
   private final float scale;
-  private final Map<Tensor, Room> rooms = new HashMap<>();
-  private int capacity;
+  private final AdapterRooms rooms;
 
-  /** [tokens, widest] an input with zeros, or the gradient that meets them, a row to a token. */
+  /** See {@link AdapterRooms}. */
   private Buffer dropped;
 
-  /** The widest input: rows of one stride, whichever matrix each worker is at. */
   private int widest;
 
   Adapters(AdapterLayout layout) {
-    this.layout = layout;
+    this.rooms = new AdapterRooms(layout);
+    this.rank = layout.lora().rank();
     this.scale = layout.lora().scale();
   }
 
   /** Makes room for a pass over this many tokens. */
   void prepare(int tokens) {
-    if (tokens > capacity) {
-      free();
-      allocate(tokens);
-    }
+    rooms.prepare(tokens);
+    dropped = rooms.dropped();
+    widest = rooms.widest();
   }
 
-  private void allocate(int tokens) {
-    Map<Integer, Buffer> shared = new HashMap<>();
-    for (int layer = 0; layer < layout.config().layerCount(); layer++) {
-      var block = layout.model().block(layer);
-      List<Tensor> matrices =
-          List.of(block.qkv(), block.attentionOutput(), block.gateUp(), block.down());
-      for (int i = 0; i < matrices.size(); i++) {
-        Group group = layout.group(matrices.get(i)).orElse(null);
-        if (group != null) {
-          long floats = (long) tokens * group.width();
-          Buffer gradient = shared.computeIfAbsent(i, key -> Buffer.allocate(floats));
-          rooms.put(matrices.get(i), new Room(group, Buffer.allocate(floats), gradient));
-        }
-      }
-    }
-    widest = rooms.keySet().stream().mapToInt(Tensor::cols).max().orElse(0);
-    dropped = layout.lora().dropout() > 0 ? Buffer.allocate((long) tokens * widest) : null;
-    capacity = tokens;
+  /** Bytes that this holds. */
+  long bytes() {
+    return rooms.bytes();
   }
 
   /** y[rows] += scale · x̃[rows] Aᵀ Bᵀ for every adapter of the matrix. */
@@ -80,41 +57,28 @@ final class Adapters implements AutoCloseable {
       Buffer y,
       int from,
       int to) {
-    Room room = rooms.get(matrix);
+    Room room = rooms.of(matrix);
     if (room == null) {
       return;
     }
     Gemm gemm = worker.gemm;
     int in = matrix.cols();
-    int width = room.group.width();
-    if (dropping.ofAdapters()) {
-      for (int i = 0; i < room.group.adapters().size(); i++) {
-        Adapter adapter = room.group.adapters().get(i);
-        drop(dropping, adapter, x, in, from, to);
-        low(
-            gemm,
-            dropped,
-            widest,
-            weights.own(adapter.a()),
-            layout.lora().rank(),
-            room,
-            i,
-            from,
-            to);
-      }
-    } else {
-      low(gemm, x, in, weights.own(room.group.a()), width, room, 0, from, to);
+    if (!dropping.ofAdapters()) {
+      low(gemm, x, in, weights.own(room.group().a()), room.group().width(), room, 0, from, to);
     }
-    for (int i = 0; i < room.group.adapters().size(); i++) {
-      Adapter adapter = room.group.adapters().get(i);
-      int rank = layout.lora().rank();
+    for (int i = 0; i < room.adapters().size(); i++) {
+      Adapter adapter = room.adapters().get(i);
+      if (dropping.ofAdapters()) {
+        drop(dropping, adapter, x, in, from, to);
+        low(gemm, dropped, widest, weights.own(adapter.a()), rank, room, i, from, to);
+      }
       gemm.timesTransposed(
           to - from,
           adapter.out(),
           rank,
           scale,
-          room.low.address((long) from * width + i * rank),
-          width,
+          room.low().address(room.at(from, i, rank)),
+          room.group().width(),
           weights.own(adapter.b()),
           rank,
           1f,
@@ -134,8 +98,7 @@ final class Adapters implements AutoCloseable {
       int first,
       int from,
       int to) {
-    int in = room.group.a().cols();
-    int width = room.group.width();
+    int in = room.group().a().cols();
     gemm.timesTransposed(
         to - from,
         columns,
@@ -146,8 +109,8 @@ final class Adapters implements AutoCloseable {
         a,
         in,
         0f,
-        room.low.address((long) from * width + first * layout.lora().rank()),
-        width);
+        room.low().address(room.at(from, first, rank)),
+        room.group().width());
   }
 
   /** du[rows], and what it adds to dx[rows]. */
@@ -160,17 +123,16 @@ final class Adapters implements AutoCloseable {
       Buffer dx,
       int from,
       int to) {
-    Room room = rooms.get(matrix);
+    Room room = rooms.of(matrix);
     if (room == null) {
       return;
     }
     Gemm gemm = worker.gemm;
-    int rank = layout.lora().rank();
     int in = matrix.cols();
-    int width = room.group.width();
-    for (int i = 0; i < room.group.adapters().size(); i++) {
-      Adapter adapter = room.group.adapters().get(i);
-      long at = (long) from * width + i * rank;
+    int width = room.group().width();
+    for (int i = 0; i < room.adapters().size(); i++) {
+      Adapter adapter = room.adapters().get(i);
+      long du = room.dLow().address(room.at(from, i, rank));
       gemm.times(
           to - from,
           rank,
@@ -181,12 +143,12 @@ final class Adapters implements AutoCloseable {
           weights.own(adapter.b()),
           rank,
           0f,
-          room.dLow.address(at),
+          du,
           width);
       if (dropping.ofAdapters()) {
-        long a = weights.own(adapter.a());
         long rows = dropped.address((long) from * widest);
-        gemm.times(to - from, in, rank, 1f, room.dLow.address(at), width, a, in, 0f, rows, widest);
+        long a = weights.own(adapter.a());
+        gemm.times(to - from, in, rank, 1f, du, width, a, in, 0f, rows, widest);
         dropping.adapterInput(number(adapter), dropped, widest, in, from, to);
         for (int row = from; row < to; row++) {
           gemm.add(in, dropped.address((long) row * widest), dx.address((long) row * in));
@@ -194,18 +156,10 @@ final class Adapters implements AutoCloseable {
       }
     }
     if (!dropping.ofAdapters()) {
+      long du = room.dLow().address(room.at(from, 0, rank));
+      long rows = dx.address((long) from * in);
       gemm.times(
-          to - from,
-          in,
-          width,
-          1f,
-          room.dLow.address((long) from * width),
-          width,
-          weights.own(room.group.a()),
-          in,
-          1f,
-          dx.address((long) from * in),
-          in);
+          to - from, in, width, 1f, du, width, weights.own(room.group().a()), in, 1f, rows, in);
     }
   }
 
@@ -218,27 +172,24 @@ final class Adapters implements AutoCloseable {
       Buffer dy,
       Buffer x,
       int tokens) {
-    Room room = rooms.get(matrix);
+    Room room = rooms.of(matrix);
     if (room == null) {
       return;
     }
     // Every worker's rows of du are needed.
     worker.barrier();
-    int rank = layout.lora().rank();
-    int width = room.group.width();
-    for (int i = 0; i < room.group.adapters().size(); i++) {
-      Adapter adapter = room.group.adapters().get(i);
+    for (int i = 0; i < room.adapters().size(); i++) {
+      Adapter adapter = room.adapters().get(i);
       int from = worker.from(adapter.out());
-      int to = worker.to(adapter.out());
       worker.gemm.transposedTimes(
-          to - from,
+          worker.to(adapter.out()) - from,
           rank,
           tokens,
           scale,
           dy.address(adapter.firstRow() + from),
           matrix.rows(),
-          room.low.address(i * rank),
-          width,
+          room.low().address(room.at(0, i, rank)),
+          room.group().width(),
           gradient.beta,
           gradient.own(adapter.b()) + (long) from * rank * Float.BYTES,
           rank);
@@ -252,7 +203,8 @@ final class Adapters implements AutoCloseable {
     if (dropping.ofAdapters()) {
       worker.barrier();
     } else {
-      down(worker, room, 0, width, x, matrix.cols(), gradient, room.group.a(), tokens);
+      int width = room.group().width();
+      down(worker, room, 0, width, x, matrix.cols(), gradient, room.group().a(), tokens);
     }
   }
 
@@ -267,15 +219,15 @@ final class Adapters implements AutoCloseable {
       Weights gradient,
       Tensor a,
       int tokens) {
-    int in = room.group.a().cols();
+    int in = room.group().a().cols();
     int from = worker.from(in);
     worker.gemm.transposedTimes(
         rows,
         worker.to(in) - from,
         tokens,
         1f,
-        room.dLow.address(first * layout.lora().rank()),
-        room.group.width(),
+        room.dLow().address(room.at(0, first, rank)),
+        room.group().width(),
         x.address(from),
         stride,
         gradient.beta,
@@ -297,19 +249,8 @@ final class Adapters implements AutoCloseable {
         + LoraConfig.PROJECTIONS.indexOf(adapter.module());
   }
 
-  private void free() {
-    rooms.values().stream().map(Room::low).forEach(Buffer::close);
-    rooms.values().stream().map(Room::dLow).distinct().forEach(Buffer::close);
-    rooms.clear();
-    if (dropped != null) {
-      dropped.close();
-      dropped = null;
-    }
-  }
-
   @Override
   public void close() {
-    free();
-    capacity = 0;
+    rooms.close();
   }
 }

@@ -221,21 +221,30 @@ public final class CpuEngine implements LlamaEngine {
   }
 
   /**
+   * A training of adapters.
+   *
+   * @param type of the base's matrices
+   */
+  public record Frozen(AdapterLayout layout, WeightType type) {}
+
+  /**
    * Bytes that training takes beside parameters, gradient and moments, by part; nothing is
    * allocated.
    *
+   * @param frozen what stands beside which base, where not all parameters are trained
    * @param sequences that go through at a time
    * @param length tokens of each
    * @param drops whether dropout is in the residual branches
    */
   public static Map<String, Long> trainingMemory(
       LlamaConfig config,
+      Optional<Frozen> frozen,
       int sequences,
       int length,
       int threads,
       CpuOptions options,
       boolean drops) {
-    return CpuPasses.memory(config, sequences, length, threads, options, MAX_LOGITS, drops);
+    return CpuPasses.memory(config, frozen, sequences, length, threads, options, MAX_LOGITS, drops);
   }
 
   /** Bytes that this holds for training beside parameters, gradient and moments, by part. */

@@ -226,6 +226,7 @@ final class CpuPasses implements AutoCloseable {
   /** What {@link #memory()} will be, once a pass of this size has been. */
   static Map<String, Long> memory(
       LlamaConfig config,
+      Optional<CpuEngine.Frozen> frozen,
       int sequences,
       int length,
       int threads,
@@ -236,9 +237,17 @@ final class CpuPasses implements AutoCloseable {
     boolean halves = options.inHalves();
     long logits = Activations.logitBytes(config, tokens, halves, maxLogits);
     long all = Activations.trainingBytes(config, tokens, options, maxLogits, drops);
-    long weights = halves ? Weights.halfBytes(new ParameterLayout(config)) : 0;
-    long work = threads * Worker.bytes(config, length) + Rope.bytes(config, length);
-    return parts(all - logits, logits, weights, work);
+    long weights =
+        !halves
+            ? 0
+            : frozen
+                .filter(f -> f.type() != WeightType.F32)
+                .map(f -> Weights.halfBytes(f.layout().saved().keySet()))
+                .orElseGet(() -> Weights.halfBytes(new ParameterLayout(config).tensors()));
+    long adapters = frozen.map(f -> AdapterRooms.bytes(f.layout(), tokens)).orElse(0L);
+    long panel = frozen.map(f -> PackedProducts.bytes(f.type(), halves, config)).orElse(0L);
+    long work = threads * (Worker.bytes(config, length) + panel) + Rope.bytes(config, length);
+    return parts(all - logits, logits, adapters, weights, work);
   }
 
   /** Bytes that this holds for training beside parameters, gradient and moments, by part. */
@@ -249,13 +258,17 @@ final class CpuPasses implements AutoCloseable {
     for (Worker worker : workers) {
       work += worker.bytes();
     }
-    return parts(all - logits, logits, weights == null ? 0 : weights.halfBytes(), work);
+    long adapters = beside == null ? 0 : beside.adapters().bytes();
+    long halves = weights == null ? 0 : weights.halfBytes();
+    return parts(all - logits, logits, adapters, halves, work);
   }
 
-  private static Map<String, Long> parts(long activations, long logits, long halves, long work) {
+  private static Map<String, Long> parts(
+      long activations, long logits, long adapters, long halves, long work) {
     Map<String, Long> parts = new LinkedHashMap<>();
     parts.put("activations", activations);
     parts.put("logits", logits);
+    parts.put("adapters' activations", adapters);
     parts.put("weights in bf16", halves);
     parts.put("threads' work", work);
     return parts;

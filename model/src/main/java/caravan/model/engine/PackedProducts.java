@@ -1,5 +1,8 @@
 package caravan.model.engine;
 
+import caravan.model.LlamaConfig;
+import java.util.List;
+
 /**
  * Products of float or bf16 matrices with packed weights: panels of rows become floats, or bf16
  * where the other factor is, small enough to be read again from the processor's cache. Where both
@@ -26,14 +29,14 @@ final class PackedProducts implements AutoCloseable {
   }
 
   /**
-   * Bytes of room for products with matrices of these widths.
+   * Bytes of room for products with a model's matrices.
    *
    * @param type of the weights
    * @param inHalves whether the other factor is bf16
    */
-  static long bytes(WeightType type, boolean inHalves, int... widths) {
+  static long bytes(WeightType type, boolean inHalves, LlamaConfig config) {
     long floats = 0;
-    for (int cols : widths) {
+    for (int cols : List.of(config.hiddenSize(), config.queryDim(), config.intermediateSize())) {
       floats = Math.max(floats, (long) panelRows(cols) * cols);
     }
     if (type == WeightType.F32 || type == WeightType.BF16 && inHalves) {

@@ -3,6 +3,7 @@ package caravan.model.engine;
 import caravan.model.AdapterLayout;
 import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -204,10 +205,13 @@ final class Weights implements AutoCloseable {
     }
   }
 
-  /** Bytes of what {@link #keepHalves} makes room for where all parameters are trained. */
-  static long halfBytes(ParameterLayout layout) {
-    return Short.BYTES
-        * layout.tensors().stream().filter(t -> !t.isNorm()).mapToLong(Tensor::length).sum();
+  /**
+   * Bytes of what {@link #keepHalves} makes room for.
+   *
+   * @param floats the tensors that are not packed
+   */
+  static long halfBytes(Collection<Tensor> floats) {
+    return Short.BYTES * floats.stream().filter(t -> !t.isNorm()).mapToLong(Tensor::length).sum();
   }
 
   /** Address of a matrix in bf16. */

@@ -1,9 +1,13 @@
 package caravan.model.train;
 
+import caravan.model.Adaptation;
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
+import caravan.model.checkpoint.TrainedShape;
 import caravan.model.engine.CpuEngine;
 import caravan.model.engine.Engines;
+import caravan.model.engine.FrozenBase;
 import caravan.model.engine.VectorApi;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -11,11 +15,11 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Memory that a training of all parameters takes, in bytes, before it begins. On the CPU engine the
- * worker's parts are what it then allocates; of an engine on a GPU, and where ND4J stands in for
- * the CPU engine, activations and logits are left out.
+ * Memory that a training takes, in bytes, before it begins. On the CPU engine the worker's parts
+ * are what it then allocates; of an engine on a GPU, and where ND4J stands in for the CPU engine,
+ * activations and logits are left out.
  *
- * @param parameters of the model
+ * @param parameters that are trained
  * @param worker parts of one worker
  * @param driver parts of the driver; none where the model lies with the executors
  * @param disk parts on the disks of all executors together, in their {@code spark.local.dir}
@@ -28,21 +32,40 @@ public record TrainingMemory(
    * @throws IllegalArgumentException when a pattern of {@code train.freeze} fits no tensor
    */
   public static TrainingMemory of(TrainConfig config, LlamaConfig model) {
-    return of(config, model, config.updater(model));
+    return of(config, model, Optional.empty());
   }
 
-  private static TrainingMemory of(TrainConfig config, LlamaConfig model, FlatOptimizer updater) {
-    long parameters = new ParameterLayout(model).length();
+  /**
+   * @param adaptation what is trained beside which base, where not all parameters are
+   */
+  public static TrainingMemory of(
+      TrainConfig config, LlamaConfig model, Optional<Adaptation> adaptation) {
+    return of(config, model, adaptation, config.updater(model));
+  }
+
+  private static TrainingMemory of(
+      TrainConfig config,
+      LlamaConfig model,
+      Optional<Adaptation> adaptation,
+      FlatOptimizer updater) {
+    long parameters = TrainedShape.of(model, adaptation).layout().length();
     long state = updater.stateVectors() * updater.turns().longest(parameters);
     long sent = (parameters + state) * Float.BYTES;
     Map<String, Long> worker = new LinkedHashMap<>();
-    worker.put("parameters", parameters * Float.BYTES);
+    adaptation.ifPresent(
+        a ->
+            worker.put(
+                "frozen base in %s, once per executor".formatted(a.baseWeights().key()),
+                FrozenBase.bytes(model, a.baseWeights())));
+    worker.put(adaptation.isPresent() ? "adapters" : "parameters", parameters * Float.BYTES);
     worker.put("gradient", parameters * Float.BYTES);
     worker.put("optimizer state", state * Float.BYTES);
     if (config.engine().equals(Engines.CPU) && VectorApi.isPresent()) {
       worker.putAll(
           CpuEngine.trainingMemory(
               model,
+              adaptation.map(
+                  a -> new CpuEngine.Frozen(new AdapterLayout(model, a.lora()), a.baseWeights())),
               config.batchSequences(),
               config.sequenceLength(),
               config.threads(),
@@ -86,19 +109,21 @@ public record TrainingMemory(
   /**
    * The model of most layers, of these widths, of which a worker's memory is enough.
    *
+   * @param adaptation what is trained beside which base, where not all parameters are
    * @param bytes of memory for one worker
    * @return empty where not even one layer fits
    */
-  public static Optional<LlamaConfig> largest(TrainConfig config, LlamaConfig model, long bytes) {
+  public static Optional<LlamaConfig> largest(
+      TrainConfig config, LlamaConfig model, Optional<Adaptation> adaptation, long bytes) {
     int fits = 0;
     int tooMany = 1;
-    while (tooMany < MOST_LAYERS && fits(config, model, tooMany, bytes)) {
+    while (tooMany < MOST_LAYERS && fits(config, layers(model, tooMany), adaptation, bytes)) {
       fits = tooMany;
       tooMany *= 2;
     }
     while (tooMany - fits > 1) {
       int middle = (fits + tooMany) / 2;
-      if (fits(config, model, middle, bytes)) {
+      if (fits(config, layers(model, middle), adaptation, bytes)) {
         fits = middle;
       } else {
         tooMany = middle;
@@ -107,10 +132,11 @@ public record TrainingMemory(
     return fits == 0 ? Optional.empty() : Optional.of(layers(model, fits));
   }
 
-  private static boolean fits(TrainConfig config, LlamaConfig model, int layers, long bytes) {
-    LlamaConfig other = layers(model, layers);
-    List<String> frozen = TrainedTensors.fitting(new ParameterLayout(other), config.freeze());
-    return of(config, other, config.updater(other, frozen)).workerBytes() <= bytes;
+  private static boolean fits(
+      TrainConfig config, LlamaConfig model, Optional<Adaptation> adaptation, long bytes) {
+    List<String> frozen = TrainedTensors.fitting(new ParameterLayout(model), config.freeze());
+    FlatOptimizer updater = config.updater(model, frozen);
+    return of(config, model, adaptation, updater).workerBytes() <= bytes;
   }
 
   private static LlamaConfig layers(LlamaConfig model, int layers) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
+import java.util.Optional;
 import org.bytedeco.javacpp.FloatPointer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,7 +39,8 @@ class RecomputeTest {
 
   private static long activationBytes(LlamaConfig model, boolean recomputes) {
     CpuOptions options = new CpuOptions(false, recomputes);
-    return CpuEngine.trainingMemory(model, 4, 256, 2, options, false).get("activations");
+    return CpuEngine.trainingMemory(model, Optional.empty(), 4, 256, 2, options, false)
+        .get("activations");
   }
 
   @Test

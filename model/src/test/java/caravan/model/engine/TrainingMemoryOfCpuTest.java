@@ -3,9 +3,13 @@ package caravan.model.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
+import caravan.model.LoraConfig;
 import caravan.model.ParameterLayout;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import org.bytedeco.javacpp.FloatPointer;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -39,8 +43,57 @@ class TrainingMemoryOfCpuTest {
       engine.lossAndGradient(weights, gradient, batch, TrainingPass.whole(objective, 0, batch));
       assertThat(engine.trainingMemory())
           .isEqualTo(
-              CpuEngine.trainingMemory(config, sequences, length, threads, options, dropout > 0));
+              CpuEngine.trainingMemory(
+                  config, Optional.empty(), sequences, length, threads, options, dropout > 0));
     }
+  }
+
+  @ParameterizedTest(name = "adapters beside {0}, products in bf16 {1}, dropout {2}, saved {3}")
+  @CsvSource({
+    "F32,  false, 0,   norm",
+    "F32,  true,  0.1, embed_tokens",
+    "BF16, false, 0.1, embed_tokens",
+    "BF16, true,  0,   embed_tokens",
+    "Q8_0, false, 0,   norm",
+    "Q8_0, true,  0,   norm",
+  })
+  void besideAFrozenBaseToo(WeightType type, boolean halves, double dropout, String saved) {
+    LlamaConfig config = Examples.config(4, 2, 8, true);
+    CpuOptions options = new CpuOptions(halves && OneDnn.isUsable(), false);
+    LoraConfig lora = new LoraConfig(3, 6, dropout, LoraConfig.PROJECTIONS, false, List.of(saved));
+    AdapterLayout layout = new AdapterLayout(config, lora);
+    TokenBatch batch = Examples.batch(config, 2, 21, 1);
+    ParameterLayout whole = new ParameterLayout(config);
+    try (FloatPointer parameters = weights(whole.length());
+        FrozenBase base = base(config, type, parameters);
+        CpuEngine engine = new CpuEngine(layout, base, 2, options);
+        FloatPointer trained = weights(layout.length());
+        FloatPointer gradient = new FloatPointer(layout.length())) {
+      engine.lossAndGradient(
+          trained, gradient, batch, TrainingPass.whole(Objective.PLAIN, 0, batch));
+      assertThat(engine.trainingMemory())
+          .isEqualTo(
+              CpuEngine.trainingMemory(
+                  config,
+                  Optional.of(new CpuEngine.Frozen(layout, type)),
+                  2,
+                  21,
+                  2,
+                  options,
+                  false));
+      assertThat(base.bytes()).isEqualTo(FrozenBase.bytes(config, type));
+    }
+  }
+
+  private static FrozenBase base(LlamaConfig config, WeightType type, FloatPointer parameters) {
+    if (type == WeightType.F32) {
+      return new FrozenBase(config, parameters);
+    }
+    FrozenBase base = FrozenBase.packed(config, type);
+    for (ParameterLayout.Tensor tensor : new ParameterLayout(config).tensors()) {
+      base.put(tensor.offset(), parameters.getPointer(tensor.offset()), tensor.length());
+    }
+    return base;
   }
 
   private static FloatPointer weights(long length) {
