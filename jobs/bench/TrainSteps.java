@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -125,7 +126,10 @@ class TrainSteps {
     CpuOptions how = Engines.cpuOptions(options.get("engine"));
     LlamaConfig model = LlamaGraph.output(graph).layerConf().llama();
     return vectors * Float.BYTES
-        + CpuEngine.trainingMemory(model, batch, seq, number("threads"), how, false).values().stream()
+        + CpuEngine.trainingMemory(
+                model, Optional.empty(), batch, seq, number("threads"), how, false)
+            .values()
+            .stream()
             .mapToLong(Long::longValue)
             .sum();
   }
