@@ -4,7 +4,6 @@ import caravan.model.Adaptation;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.checkpoint.TrainedShape;
-import caravan.model.engine.Engines;
 import caravan.model.train.TrainConfig;
 import caravan.model.train.TrainingMemory;
 import java.lang.management.ManagementFactory;
@@ -52,8 +51,13 @@ final class MemoryNeeds {
             config.batchSequences(),
             config.sequenceLength()));
     table(text, memory.worker(), memory.workerBytes());
-    if (!config.engine().equals(Engines.CPU)) {
-      text.append("  (without activations and logits, which only the engine cpu tells)\n");
+    boolean onGpu = !memory.gpu().isEmpty();
+    if (!onGpu && !memory.worker().containsKey("activations")) {
+      text.append("  (without activations and logits, which only the engines cpu and cuda tell)\n");
+    }
+    if (onGpu) {
+      text.append("Memory of its GPU, beside CUDA's own:\n");
+      table(text, memory.gpu(), memory.gpuBytes());
     }
     text.append(String.format("Memory of the driver, train.exchange=%s:%n", config.exchange()));
     table(text, memory.driver(), memory.driverBytes());
@@ -61,19 +65,29 @@ final class MemoryNeeds {
       text.append("On the disks of all executors together, in spark.local.dir:\n");
       table(text, memory.disk(), memory.diskBytes());
     }
+    return text.append(largest(config, model, adaptation, machine, onGpu)).toString();
+  }
+
+  private static String largest(
+      TrainConfig config,
+      LlamaConfig model,
+      Optional<Adaptation> adaptation,
+      long machine,
+      boolean onGpu) {
     boolean given = config.memoryGb() > 0;
+    if (onGpu && !given) {
+      return "Largest model: set train.memory-gb to the memory of a GPU in GiB\n";
+    }
     long bytes = given ? (long) (config.memoryGb() * GIBI) : machine / config.workers();
-    text.append(
-        String.format(
+    return String.format(
             Locale.ROOT,
-            "Largest model of these widths in %.1f GiB a worker (%s): ",
+            "Largest model of these widths in %.1f GiB a %s (%s): ",
             bytes / GIBI,
-            given ? "train.memory-gb" : "this machine's by train.workers"));
-    text.append(
-        TrainingMemory.largest(config, model, adaptation, bytes)
+            onGpu ? "GPU" : "worker",
+            given ? "train.memory-gb" : "this machine's by train.workers")
+        + TrainingMemory.largest(config, model, adaptation, bytes)
             .map(largest -> described(config, largest, adaptation))
-            .orElse("none, not one layer\n"));
-    return text.toString();
+            .orElse("none, not one layer\n");
   }
 
   /** What fits a worker, and what the cluster needs for it beside the workers. */

@@ -1,6 +1,7 @@
 package caravan.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import caravan.model.Adaptation;
 import caravan.model.AdapterLayout;
@@ -10,6 +11,7 @@ import caravan.model.ParameterLayout;
 import caravan.model.engine.FrozenBase;
 import caravan.model.engine.WeightType;
 import caravan.model.train.TrainConfig;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.MatchResult;
@@ -64,6 +66,29 @@ class MemoryNeedsTest {
     String blocks =
         MemoryNeeds.text(config("train.block-steps=50"), MODEL, Optional.empty(), 16 * GIBI);
     assertThat(part(blocks, "optimizer state")).isEqualTo(rounded(2 * 8000 * 512 * 4 / 1048576.0));
+  }
+
+  /** Llama 3.2 3B in bf16: masters, gradients and moments of 12 GiB each, weights of 6. */
+  @Test
+  void ofAGpuItsOwnPartsAreToldAndWhatFitsIt() {
+    LlamaConfig large =
+        new LlamaConfig(3072, 8192, 28, 24, 8, 128, 128_256, 4096, 500_000, 1e-5, true);
+    String[] cuda = {
+      "train.engine=cuda", "train.threads=1", "train.recompute=block", "train.batch-sequences=4"
+    };
+    String text = MemoryNeeds.text(config(cuda), large, Optional.empty(), GIBI);
+    double parameters = new ParameterLayout(large).length() * 4 / (double) (1 << 20);
+    for (String what : List.of("master weights", "gradients", "first moments", "second moments")) {
+      assertThat(part(text, what)).isCloseTo(parameters, within(1.0));
+    }
+    assertThat(part(text, "bf16 weights")).isCloseTo(parameters / 2, within(1.0));
+    assertThat(part(text, "logits")).isPositive();
+    assertThat(text).contains("Largest model: set train.memory-gb to the memory of a GPU in GiB");
+
+    String[] given = Arrays.copyOf(cuda, cuda.length + 1);
+    given[cuda.length] = "train.memory-gb=80";
+    assertThat(MemoryNeeds.text(config(given), large, Optional.empty(), GIBI))
+        .containsPattern("in 80.0 GiB a GPU \\(train.memory-gb\\): (3\\d|4\\d) layers");
   }
 
   /** One more layer than it says would not fit. */

@@ -4,6 +4,7 @@ import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.engine.cuda.CudaEngine;
 import caravan.model.engine.cuda.Precision;
+import caravan.model.engine.cuda.TrainingPlan;
 import java.util.List;
 import java.util.Map;
 
@@ -99,6 +100,20 @@ public final class Engines {
             && (precision(parts).equals(BF16)
                 || precision(parts).equals(AUTO) && CpuEngine.multipliesHalves());
     return new CpuOptions(inHalves, block(parts));
+  }
+
+  /**
+   * Bytes on the GPU that training all parameters takes, by part.
+   *
+   * @param name of an engine on a GPU
+   * @param tokens that go through at a time
+   * @param stateVectors of the optimizer
+   */
+  public static Map<String, Long> gpuMemory(
+      String name, LlamaConfig config, int tokens, int stateVectors) {
+    String[] parts = requireKnown(name).split(":");
+    return TrainingPlan.of(
+        config, new CudaEngine.Options(0, cuda(parts), block(parts)), tokens, stateVectors);
   }
 
   private static Precision cuda(String[] parts) {

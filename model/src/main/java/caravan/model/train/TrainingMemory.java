@@ -16,16 +16,22 @@ import java.util.Optional;
 
 /**
  * Memory that a training takes, in bytes, before it begins. On the CPU engine the worker's parts
- * are what it then allocates; of an engine on a GPU, and where ND4J stands in for the CPU engine,
- * activations and logits are left out.
+ * are what it then allocates, on an engine on a GPU the GPU's are, where all parameters are
+ * trained; of others, and where ND4J stands in for the CPU engine, activations and logits are left
+ * out.
  *
  * @param parameters that are trained
  * @param worker parts of one worker
+ * @param gpu parts of one worker's GPU; none without one
  * @param driver parts of the driver; none where the model lies with the executors
  * @param disk parts on the disks of all executors together, in their {@code spark.local.dir}
  */
 public record TrainingMemory(
-    long parameters, Map<String, Long> worker, Map<String, Long> driver, Map<String, Long> disk) {
+    long parameters,
+    Map<String, Long> worker,
+    Map<String, Long> gpu,
+    Map<String, Long> driver,
+    Map<String, Long> disk) {
   private static final int MOST_LAYERS = 1 << 12;
 
   /**
@@ -72,6 +78,14 @@ public record TrainingMemory(
               Engines.cpuOptions(config.engineName()),
               config.dropout().residual() > 0));
     }
+    Map<String, Long> gpu =
+        config.engine().equals(Engines.CUDA) && adaptation.isEmpty()
+            ? Engines.gpuMemory(
+                config.engineName(),
+                model,
+                config.batchSequences() * config.sequenceLength(),
+                updater.stateVectors())
+            : Map.of();
     Map<String, Long> driver = new LinkedHashMap<>();
     Map<String, Long> disk = new LinkedHashMap<>();
     if (config.exchange().equals("stock")) {
@@ -91,11 +105,15 @@ public record TrainingMemory(
       // The old one is deleted when the new one is whole.
       disk.put("state before and after a round", 2 * (travels + velocity));
     }
-    return new TrainingMemory(parameters, worker, driver, disk);
+    return new TrainingMemory(parameters, worker, gpu, driver, disk);
   }
 
   public long workerBytes() {
     return worker.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  public long gpuBytes() {
+    return gpu.values().stream().mapToLong(Long::longValue).sum();
   }
 
   public long driverBytes() {
@@ -107,10 +125,11 @@ public record TrainingMemory(
   }
 
   /**
-   * The model of most layers, of these widths, of which a worker's memory is enough.
+   * The model of most layers, of these widths, for which a worker's memory is enough, or its GPU's
+   * where it has one.
    *
    * @param adaptation what is trained beside which base, where not all parameters are
-   * @param bytes of memory for one worker
+   * @param bytes of that memory
    * @return empty where not even one layer fits
    */
   public static Optional<LlamaConfig> largest(
@@ -136,7 +155,8 @@ public record TrainingMemory(
       TrainConfig config, LlamaConfig model, Optional<Adaptation> adaptation, long bytes) {
     List<String> frozen = TrainedTensors.fitting(new ParameterLayout(model), config.freeze());
     FlatOptimizer updater = config.updater(model, frozen);
-    return of(config, model, adaptation, updater).workerBytes() <= bytes;
+    TrainingMemory memory = of(config, model, adaptation, updater);
+    return (memory.gpu().isEmpty() ? memory.workerBytes() : memory.gpuBytes()) <= bytes;
   }
 
   private static LlamaConfig layers(LlamaConfig model, int layers) {

@@ -43,7 +43,7 @@ final class CudaActivations implements AutoCloseable {
       long mlpReciprocal,
       long gateUp) {}
 
-  private final Device device;
+  private final GpuMemory device;
   private final List<Long> owned = new ArrayList<>();
   private final int tokens;
   private final Precision precision;
@@ -102,7 +102,7 @@ final class CudaActivations implements AutoCloseable {
    * @param recompute keep each block's input alone and compute the rest again
    */
   CudaActivations(
-      Device device,
+      GpuMemory device,
       Precision precision,
       LlamaConfig config,
       int tokens,

@@ -12,7 +12,7 @@ import java.util.stream.Collectors;
  * One GPU: its memory, named by what it is for, and one stream on which everything runs in order.
  * Calls return at once; {@link #synchronize} waits. Not for several threads at a time.
  */
-public final class Device implements AutoCloseable {
+public final class Device implements GpuMemory, AutoCloseable {
   private static final int MULTIPROCESSORS = 16;
   private static final int CAPABILITY_MAJOR = 75;
   private static final int CAPABILITY_MINOR = 76;
@@ -78,6 +78,7 @@ public final class Device implements AutoCloseable {
     return capability;
   }
 
+  @Override
   public int multiprocessors() {
     return multiprocessors;
   }
@@ -105,7 +106,8 @@ public final class Device implements AutoCloseable {
    * @param what it is for, as the table of memory shows it
    * @throws CudaException when the GPU has not that much left
    */
-  long allocate(String what, long bytes) {
+  @Override
+  public long allocate(String what, long bytes) {
     long address = Driver.allocate(gpu, Math.max(bytes, 1));
     if (address == 0) {
       throw new CudaException(
@@ -130,7 +132,8 @@ public final class Device implements AutoCloseable {
     return address;
   }
 
-  void free(long address) {
+  @Override
+  public void free(long address) {
     if (parts.remove(address) != null) {
       Driver.free(gpu, address);
     }

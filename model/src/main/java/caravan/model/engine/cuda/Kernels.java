@@ -42,7 +42,7 @@ final class Kernels {
    * Blocks of the norm's gradient, and rows of its partial sums. More keep more loads in flight,
    * but their sums then take longer than that saves.
    */
-  static int gainBlocks(Device device) {
+  static int gainBlocks(GpuMemory device) {
     return 4 * device.multiprocessors();
   }
 
