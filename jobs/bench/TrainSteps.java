@@ -1,8 +1,15 @@
+import caravan.model.Adaptation;
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.LlamaGraph;
+import caravan.model.LlamaLayer;
+import caravan.model.LoraConfig;
+import caravan.model.ParameterLayout;
 import caravan.model.engine.CpuEngine;
 import caravan.model.engine.CpuOptions;
 import caravan.model.engine.Engines;
+import caravan.model.engine.FrozenBase;
+import caravan.model.engine.WeightType;
 import caravan.model.train.AdamW;
 import caravan.model.train.GraphSteps;
 import caravan.model.train.Schedule;
@@ -17,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
@@ -45,6 +53,9 @@ class TrainSteps {
   private final int batch;
   private final int seq;
   private final int vocab;
+
+  /** Owns the base's memory. */
+  private ComputationGraph random;
 
   private TrainSteps(String[] args) {
     for (String pair : args) {
@@ -78,7 +89,39 @@ class TrainSteps {
             1e-5,
             true);
     AdamW adam = new AdamW(schedule, 0.9, 0.95, 1e-8, 1);
+    if (options.containsKey("lora")) {
+      return adapters(config, adam);
+    }
     return LlamaGraph.create(config, adam, 0.1, 1, options.get("engine"), number("threads"));
+  }
+
+  /** Adapters of all projections beside a random base; {@code base} says how that lies. */
+  private ComputationGraph adapters(LlamaConfig config, AdamW adam) {
+    Adaptation beside = adaptation().orElseThrow();
+    LlamaLayer layer =
+        new LlamaLayer(config, options.get("engine"), number("threads"), 0.1).beside(beside);
+    random = LlamaGraph.create(config, adam, 0.1, 1, "cpu", 1);
+    FloatPointer weights = LlamaGraph.output(random).parameters();
+    FrozenBase base = new FrozenBase(config, weights);
+    if (beside.baseWeights() != WeightType.F32) {
+      base = FrozenBase.packed(config, beside.baseWeights());
+      for (ParameterLayout.Tensor tensor : new ParameterLayout(config).tensors()) {
+        base.put(tensor.offset(), weights.getPointer(tensor.offset()), tensor.length());
+      }
+    }
+    ComputationGraph graph = LlamaGraph.create(layer, adam, 1);
+    LlamaGraph.output(graph).useBase(base);
+    return graph;
+  }
+
+  private Optional<Adaptation> adaptation() {
+    if (!options.containsKey("lora")) {
+      return Optional.empty();
+    }
+    int rank = number("lora");
+    LoraConfig lora =
+        new LoraConfig(rank, 2 * rank, 0, LoraConfig.PROJECTIONS, false, List.of());
+    return Optional.of(new Adaptation(lora, "random", WeightType.valueOf(options.get("base"))));
   }
 
   private void serve() throws Exception {
@@ -125,9 +168,12 @@ class TrainSteps {
     long vectors = 2 * graph.numParams() + graph.getUpdater().getStateViewArray().length();
     CpuOptions how = Engines.cpuOptions(options.get("engine"));
     LlamaConfig model = LlamaGraph.output(graph).layerConf().llama();
+    Optional<CpuEngine.Frozen> frozen =
+        adaptation()
+            .map(a -> new CpuEngine.Frozen(new AdapterLayout(model, a.lora()), a.baseWeights()));
     return vectors * Float.BYTES
         + CpuEngine.trainingMemory(
-                model, Optional.empty(), batch, seq, number("threads"), how, false)
+                model, frozen, batch, seq, number("threads"), how, false)
             .values()
             .stream()
             .mapToLong(Long::longValue)

@@ -7,6 +7,9 @@ token, and causal attention's half) over the fastest product of matrices that ei
 "MB" is a process's largest resident memory, "told MB" what our training says beforehand that parameters, gradient, moments, activations,
 logits and threads take outside Java's heap, "heap kB/step" what a warm step asks of the heap.
 
+--lora measures adapters (rank 8, all projections) beside a frozen base in fp32, Q8_0 and bf16 (with products in bf16), beside our own
+training of all parameters and beside PEFT on PyTorch eager.
+
 --curve trains fresh weights in fp32 and in bf16 on the same text instead and compares the losses.
 """
 
@@ -37,6 +40,14 @@ SHAPES = {
 }
 OURS = {"fp32": "cpu:fp32", "bf16": "cpu:bf16"}
 PEERS_OF = {"fp32": ("eager", "compile"), "bf16": ("autocast",)}
+# With --lora: how our sides train. Their ratio is over full training in the same precision, PEFT's is lora's over it.
+LORA = {
+    "lora": dict(engine="cpu:fp32", lora=8, base="F32"),
+    "lora_q8_0": dict(engine="cpu:fp32", lora=8, base="Q8_0"),
+    "lora_bf16": dict(engine="cpu:bf16", lora=8, base="BF16"),
+}
+LORA_PEERS = {"lora": ("peft",), "lora_q8_0": (), "lora_bf16": ()}
+PEFT = "model/src/test/python/requirements.txt"
 CURVE = dict(hidden=128, inter=352, layers=4, heads=4, kv=2, dim=32, vocab=256, seq=128, batch=8)
 
 
@@ -49,6 +60,7 @@ def options():
     parser.add_argument("--seconds", type=float, default=0.7, help="length of a block, at least one step")
     parser.add_argument("--warm", type=float, default=6, help="seconds of steps before the first block of a JVM")
     parser.add_argument("--java", default="", help="options for the JVM")
+    parser.add_argument("--lora", action="store_true", help="adapters beside full training instead: fp32, lora, lora_q8_0, bf16, lora_bf16, peft")
     parser.add_argument("--curve", action="store_true", help="loss curves of fp32 and bf16 instead")
     parser.add_argument("--steps", type=int, default=500, help="of a loss curve")
     parser.add_argument("--text", type=Path, default=frame.ROOT / "README.md", help="file whose bytes the loss curve learns")
@@ -126,20 +138,24 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def settings_of(side):
+    return LORA.get(side) or dict(engine=OURS[side])
+
+
 def ours(precision, shape, threads, java):
     classpath = f"{(TARGET / 'spark.classpath').read_text().strip()}:{TARGET / 'caravan.jar'}"
-    settings = [f"{key}={value}" for key, value in dict(shape, threads=threads, engine=OURS[precision]).items()]
+    settings = [f"{key}={value}" for key, value in dict(shape, threads=threads, **settings_of(precision)).items()]
     return ["java", *java.split(), "-Xmx2g", "--add-modules", "jdk.incubator.vector",
             "--add-exports=java.base/jdk.internal.vm.vector=ALL-UNNAMED", "-cp", classpath, frame.ROOT / "jobs/bench/TrainSteps.java", *settings]
 
 
 def peer(mode, shape, threads):
     settings = [f"{key}={value}" for key, value in dict(shape, threads=threads).items()]
-    return [frame.venv(REQUIREMENTS) / "bin/python", PEERS / "torch_train_step.py", mode, *settings]
+    return [frame.venv(PEFT if mode == "peft" else REQUIREMENTS) / "bin/python", PEERS / "torch_train_step.py", mode, *settings]
 
 
 def names_of(o, shape):
-    known = [name for precision in OURS for name in (precision, *PEERS_OF[precision])]
+    known = list(dict.fromkeys(name for precision in OURS for name in (precision, *PEERS_OF[precision])))
     chosen = o.sides.split(",") if o.sides else [name for name in known if not (shape == "110m" and name == "compile")]
     if set(chosen) - set(known):
         sys.exit(f"bench: --sides: got {o.sides}, wanted some of {', '.join(known)}")
@@ -172,8 +188,11 @@ def report(name, threads, sides, peak, memory):
     suffix = name if threads == max(THREADS) else f"{name}_{threads}thread"
     for side in sides:
         precision = next(p for p in OURS if side.name == p or side.name in PEERS_OF[p])
-        share = speed[side.name] * operations_per_token(shape) / 1e9 / peak[precision]
+        share = speed[side.name] * operations_per_token(shape) / 1e9 / peak["bf16" if "bf16" in precision else "fp32"]
         ratio = speed[precision] / speed[side.name] if precision in speed and side.name not in OURS else None
+        full = "bf16" if side.name == "lora_bf16" else "fp32"
+        if side.name in LORA and full in speed:
+            ratio = speed[side.name] / speed[full]
         if ratio:
             values["ratio_" + ("" if side.name == "eager" else side.name + "_") + suffix] = ratio
         rows.append([name, threads, side.name, f"{speed[side.name]:,.0f}", f"{1e3 * tokens / speed[side.name]:.1f}",
@@ -217,6 +236,10 @@ def main():
     o = options()
     global THREADS
     THREADS = [int(word) for word in o.threads.split(",")]
+    if o.lora:
+        OURS.update({name: settings["engine"] for name, settings in LORA.items()})
+        PEERS_OF.clear()
+        PEERS_OF.update({"fp32": (), "bf16": (), **LORA_PEERS})
     subprocess.run([frame.ROOT / "jobs/caravan", "--version"], check=True, stdout=subprocess.DEVNULL)  # builds the jar
     with tempfile.TemporaryDirectory(prefix="caravan-bench-") as folder:
         work = Path(folder)

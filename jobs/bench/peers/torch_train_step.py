@@ -1,7 +1,7 @@
 """The peer of train-step: a Llama in PyTorch on the CPU, scaled_dot_product_attention and fused AdamW. Each projection has a
 matrix of its own and grouped keys are repeated: on this device both are faster than one fused matrix and enable_gqa.
 
-torch_train_step.py MODE key=value…   MODE is eager, compile or autocast (bf16). Each line of standard input asks for something,
+torch_train_step.py MODE key=value…   MODE is eager, compile, autocast (bf16) or peft (eager, adapters of rank 8 by PEFT). Each line of standard input asks for something,
 each line of output answers: `block N` takes N steps on random tokens and prints their seconds; `peak BITS` prints the GFLOP/s of
 the machine's best product of two 2,048 × 2,048 matrices in fp32 (32) or bf16 (16).
 """
@@ -91,7 +91,12 @@ class Llama(nn.Module):
 class Training:
     def __init__(self, mode, c):
         model = Llama(c)
-        self.parameters = list(model.parameters())
+        if mode == "peft":
+            import peft
+
+            names = ["query", "key", "value", "output", "gate", "up", "down"]
+            model = peft.inject_adapter_in_model(peft.LoraConfig(r=8, lora_alpha=16, target_modules=names), model)
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
         groups = [{"params": [p for p in self.parameters if p.dim() > 1], "weight_decay": 0.1},
                   {"params": [p for p in self.parameters if p.dim() == 1], "weight_decay": 0}]
         self.optimizer = torch.optim.AdamW(groups, lr=3e-4, betas=(0.9, 0.95), eps=1e-8, fused=True)
