@@ -119,15 +119,15 @@ NATIVE(jlong, plan)
 
 NATIVE(void, freePlan)(JNIEnv *env, jclass type, jlong plan) { release((Plan *)(intptr_t)plan); }
 
-/* Returns the status: Java names the product. */
+/* D = alpha op(A) op(B) + beta C. Returns the status: Java names the product. */
 NATIVE(jint, multiply)
-(JNIEnv *env, jclass type, jlong handle, jlong planHandle, jlong a, jlong b, jfloat beta, jlong c, jlong d) {
+(JNIEnv *env, jclass type, jlong handle, jlong planHandle, jfloat alpha, jlong a, jlong b, jfloat beta, jlong c,
+ jlong d) {
   Gpu *gpu = enter(env, handle);
   if (gpu == NULL) {
     return 0;
   }
   Plan *plan = (Plan *)(intptr_t)planHandle;
-  float alpha = 1;
   return cublasLtMatmul(gpu->products, plan->description, &alpha, (const void *)(intptr_t)b, plan->a,
                         (const void *)(intptr_t)a, plan->b, &beta, (const void *)(intptr_t)c, plan->c,
                         (void *)(intptr_t)d, plan->c, &plan->algorithm, (void *)(intptr_t)gpu->workspace,

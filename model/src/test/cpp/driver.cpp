@@ -293,7 +293,7 @@ int cublasLtMatmulAlgoGetHeuristic(void*, void* description, void* a, void* b, v
   memset(found, 0, 96);
   return *count = 1, 0;
 }
-int cublasLtMatmul(void*, void* description, const void*, const void* a, void* layout_a, const void* b, void* layout_b,
+int cublasLtMatmul(void*, void* description, const void* alpha, const void* a, void* layout_a, const void* b, void* layout_b,
                    const void* beta, const void* c, void* layout_c, void* d, void*, const void*, void*, size_t, void*) {
   const Description& desc = *(Description*)description;
   const Layout &la = *(Layout*)layout_a, &lb = *(Layout*)layout_b, &lc = *(Layout*)layout_c;
@@ -306,6 +306,7 @@ int cublasLtMatmul(void*, void* description, const void*, const void* a, void* l
         sum += (desc.trans_a ? element(la, a, k, i, tf32) : element(la, a, i, k, tf32)) *
                (desc.trans_b ? element(lb, b, j, k, tf32) : element(lb, b, k, j, tf32));
       }
+      sum *= *(const float*)alpha;
       uint64_t at = i + j * lc.stride;
       float factor = *(const float*)beta;
       if (factor != 0) sum += factor * element(lc, c, i, j, false);

@@ -183,6 +183,69 @@ inline void cross_entropy_equals_double(int V) {
   expect_near("score_rows' greedy" + name, got, {0, 0, 1, 0}, 0);
 }
 
+inline void penalized_cross_entropy_equals_double(int V, float smoothing, float z_loss) {
+  int rows = 3, stride = (V + 7) / 8 * 8;
+  Reals logits = Reals::normal((size_t)rows * stride, 3, 1);
+  Ints targets = Ints::of({V - 1, -1, 0});
+  Floats loss(rows), penalty(rows);
+  float scale = 0.25f;
+  Doubles x = logits.doubles(), wantedLoss(rows), wantedPenalty(rows), wantedGradient(rows * stride);
+  for (int row = 0; row < rows; row++) {
+    if (targets[row] < 0) continue;
+    const double* logit = &x[row * stride];
+    double total = 0, sum = 0;
+    for (int i = 0; i < V; i++) total += std::exp(logit[i]), sum += logit[i];
+    double logZ = std::log(total), at = logit[targets[row]];
+    wantedLoss[row] = logZ - at;
+    wantedPenalty[row] = smoothing * (at - sum / V) + z_loss * logZ * logZ;
+    for (int i = 0; i < V; i++) {
+      double p = std::exp(logit[i]) / total * (1 + 2 * z_loss * logZ);
+      wantedGradient[row * stride + i] = scale * (p - smoothing / V - (1 - smoothing) * (i == targets[row]));
+    }
+  }
+  launch("cross_entropy_penalized", {(unsigned)rows}, V < 8192 ? 256 : 1024, 0, logits.data(), loss.data(),
+         penalty.data(), targets.data(), V, stride, scale, smoothing, z_loss);
+  std::string name = " of " + std::to_string(V) + " logits";
+  expect_near("cross_entropy_penalized's loss" + name, loss.doubles(), wantedLoss, FLOAT_TOLERANCE);
+  expect_near("cross_entropy_penalized's penalty" + name, penalty.doubles(), wantedPenalty, 2 * FLOAT_TOLERANCE);
+  expect_near("cross_entropy_penalized's gradient" + name, logits.doubles(), wantedGradient, REAL_TOLERANCE);
+}
+
+/** The share of zeros, the scale of the rest, and that all three kernels drop the same. */
+inline void drop_keeps_means(int d) {
+  int n = 12, seq = 4;
+  double rate = 0.25;
+  Array<long long> keys = Array<long long>::of({17, -5, 1LL << 60});
+  Reals x((size_t)n * d), y((size_t)n * d), sum = Reals::normal((size_t)n * d);
+  Floats stream((size_t)n * d);
+  for (int i = 0; i < n * d; i++) x.set(i, 3), stream[i] = 3;
+  Doubles added = sum.doubles();
+  int threshold = (int)(rate * (1 << 24));
+  float scale = (float)(1 / (1 - rate));
+  unsigned threads = row_threads(d), blocks = n;
+  launch("drop", {blocks}, threads, 0, y.data(), x.data(), keys.data(), 6, seq, d, threshold, scale);
+  launch("drop_add", {blocks}, threads, 0, sum.data(), x.data(), keys.data(), 6, seq, d, threshold, scale);
+  launch("drop_stream", {blocks}, threads, 0, stream.data(), keys.data(), 6, seq, d, threshold, scale);
+  Doubles wanted(n * d);
+  int zeros = 0, equal_to_row_above = 0;
+  for (int i = 0; i < n * d; i++) {
+    bool zero = y.get(i) == 0;
+    zeros += zero;
+    equal_to_row_above += i >= d && zero == (y.get(i - d) == 0);
+    wanted[i] = zero ? 0 : 4;
+    added[i] += wanted[i];
+  }
+  std::string name = " of width " + std::to_string(d);
+  expect_near("drop" + name, y.doubles(), wanted, REAL_TOLERANCE);
+  expect_near("drop_add" + name, sum.doubles(), added, REAL_TOLERANCE);
+  expect_near("drop_stream" + name, stream.doubles(), wanted, 0);
+  // Four deviations of that many coins.
+  double deviation = 4 * std::sqrt(rate * (1 - rate) / (n * d));
+  expect_near("share of zeros" + name, {(double)zeros / (n * d)}, {rate}, deviation / rate);
+  double same = rate * rate + (1 - rate) * (1 - rate);
+  expect_near("rows' likeness" + name, {(double)equal_to_row_above / ((n - 1) * d)}, {same}, 4 / std::sqrt(n * d));
+}
+
 inline void flat_kernels_equal_double() {
   int n = 2048 + 13;
   Floats x = Floats::normal(n), z = Floats::normal(n);
@@ -237,4 +300,43 @@ inline void adamw_equals_double() {
   expect_near("adamw's first moments", m.doubles(), first, FLOAT_TOLERANCE);
   expect_near("adamw's second moments", v.doubles(), second, FLOAT_TOLERANCE);
   expect_near("adamw's copy", copy.doubles(), wanted, REAL_TOLERANCE);
+}
+
+/** Lion and gradient descent, with a range that stays as it is, and a norm that is not finite. */
+inline void other_updates_equal_double() {
+  int n = 2048 + 300;
+  Array<long long> ends = Array<long long>::of({5, 1000, n});
+  Floats decays = Floats::of({0.1f, -1, 0.3f}), clip = Floats::of({0.5f, 1});
+  float rate = 0.02f, b1 = 0.9f, b2 = 0.99f;
+  for (std::string kernel : {"lion", "sgd", "sgd without momentum"}) {
+    Floats p = Floats::normal(n), m = Floats::normal(n), g = Floats::normal(n);
+    Reals copy(n);
+    Doubles wanted = p.doubles(), momentum = m.doubles();
+    for (int i = 0; i < n; i++) {
+      double gradient = g[i] * 0.5, decay = i < 5 ? 0.1 : i < 1000 ? -1 : 0.3, step;
+      if (kernel == "lion") {
+        double direction = momentum[i] * b1 + gradient * (1.0 - b1);
+        step = direction > 0 ? rate : -rate;
+        momentum[i] = momentum[i] * b2 + gradient * (1.0 - b2);
+      } else {
+        if (kernel == "sgd") gradient = momentum[i] = momentum[i] * b1 + gradient;
+        step = rate * gradient;
+      }
+      if (decay >= 0) wanted[i] -= step + rate * decay * wanted[i];
+    }
+    // The second launch's norm is not finite: it moves nothing.
+    for (float norm : {1.f, __uint_as_float(0x7fc00000u), __uint_as_float(0x7f800000u)}) {
+      clip[1] = norm;
+      if (kernel == "lion") {
+        launch("lion", {ceil_div(n, 2048)}, 256, 0, p.data(), m.data(), g.data(), copy.data(), clip.data(),
+               ends.data(), decays.data(), 3, (long long)n, rate, b1, 1 - b1, b2, 1 - b2, rate);
+      } else {
+        launch("sgd", {ceil_div(n, 2048)}, 256, 0, p.data(), kernel == "sgd" ? m.data() : (float*)nullptr, g.data(),
+               copy.data(), clip.data(), ends.data(), decays.data(), 3, (long long)n, rate, b1, rate);
+      }
+    }
+    expect_near(kernel + "'s parameters", p.doubles(), wanted, FLOAT_TOLERANCE);
+    expect_near(kernel + "'s momentum", m.doubles(), momentum, FLOAT_TOLERANCE);
+    expect_near(kernel + "'s copy", copy.doubles(), wanted, REAL_TOLERANCE);
+  }
 }

@@ -19,6 +19,7 @@
 #include "attention_plain.cu"
 #include "decode.cu"
 #include "decode_attention.cu"
+#include "dropout.cu"
 #include "elementwise.cu"
 #include "loss.cu"
 #include "norms.cu"

@@ -34,8 +34,12 @@ int main() {
   for (int f : {24, 50, 2056}) swiglu_equals_double(3, f);
   for (int width : {8, 12, 64}) rope_equals_double(width);
   for (int vocabulary : {50, 1000, 9000}) cross_entropy_equals_double(vocabulary);
+  for (int vocabulary : {50, 1000, 9000}) penalized_cross_entropy_equals_double(vocabulary, 0.1f, 0.01f);
+  penalized_cross_entropy_equals_double(70, 0, 0.02f);
+  for (int d : {30, 576}) drop_keeps_means(d);
   flat_kernels_equal_double();
   adamw_equals_double();
+  other_updates_equal_double();
   decode_equals_double();
   if (failures() > 0) {
     printf("%d comparisons are wrong\n", failures());

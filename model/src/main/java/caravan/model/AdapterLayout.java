@@ -29,6 +29,11 @@ public final class AdapterLayout implements TensorLayout {
       return b.rows();
     }
 
+    /** Its projection's number among all of the model's. */
+    public int number() {
+      return LoraConfig.PROJECTIONS.size() * layer + LoraConfig.PROJECTIONS.indexOf(module);
+    }
+
     /** Path of the projection in Hugging Face's model, such as model.layers.0.mlp.up_proj. */
     public String path() {
       boolean attention = List.of("q_proj", "k_proj", "v_proj", "o_proj").contains(module);

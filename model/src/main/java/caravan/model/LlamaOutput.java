@@ -68,7 +68,7 @@ public final class LlamaOutput extends BaseLayer<LlamaLayer> implements IOutputL
               + ", but no base was given; useBase first");
     }
     AdapterLayout layout = new AdapterLayout(layer.llama(), frozen.lora());
-    return Engines.beside(layer.engine(), layout, base, layer.threads());
+    return Engines.beside(layer.engine(), layout, base, layer.threads(), device);
   }
 
   /** The base that this layer's adapters stand beside; before the engine's first use. */

@@ -20,7 +20,7 @@ public record WeightDecayRates(double matrices, double embeddings, double norms)
     return new WeightDecayRates(rate, rate, 0);
   }
 
-  double of(Tensor tensor) {
+  public double of(Tensor tensor) {
     if (tensor.isNorm()) {
       return norms;
     }

@@ -58,6 +58,8 @@ class ModelBordersTest {
                   .or(nameStartingWith("caravan.model.AdapterLayout"))
                   .or(nameStartingWith("caravan.model.TensorLayout"))
                   .or(nameStartingWith("caravan.model.LoraConfig"))
+                  .or(nameStartingWith("caravan.model.ParameterRanges"))
+                  .or(nameStartingWith("caravan.model.WeightDecayRates"))
                   .or(nameStartingWith("caravan.model.RopeScaling")));
 
   @ArchTest
@@ -70,6 +72,8 @@ class ModelBordersTest {
                     .or(nameStartingWith("caravan.model.AdapterLayout"))
                     .or(nameStartingWith("caravan.model.TensorLayout"))
                     .or(nameStartingWith("caravan.model.LoraConfig"))
+                    .or(nameStartingWith("caravan.model.ParameterRanges"))
+                    .or(nameStartingWith("caravan.model.WeightDecayRates"))
                     .or(nameStartingWith("caravan.model.RopeScaling"))))
         .should()
         .onlyDependOnClassesThat(resideInAPackage("java..").or(resideInAPackage("caravan.model")))

@@ -2,7 +2,6 @@ package caravan.model.engine;
 
 import caravan.model.AdapterLayout;
 import caravan.model.AdapterLayout.Adapter;
-import caravan.model.LoraConfig;
 import caravan.model.ParameterLayout.Tensor;
 import caravan.model.engine.AdapterRooms.Room;
 
@@ -149,7 +148,7 @@ final class Adapters implements AutoCloseable {
         long rows = dropped.address((long) from * widest);
         long a = weights.own(adapter.a());
         gemm.times(to - from, in, rank, 1f, du, width, a, in, 0f, rows, widest);
-        dropping.adapterInput(number(adapter), dropped, widest, in, from, to);
+        dropping.adapterInput(adapter, dropped, widest, in, from, to);
         for (int row = from; row < to; row++) {
           gemm.add(in, dropped.address((long) row * widest), dx.address((long) row * in));
         }
@@ -240,13 +239,7 @@ final class Adapters implements AutoCloseable {
     for (int row = from; row < to; row++) {
       Buffer.copy(x.address((long) row * width), dropped.address((long) row * widest), width);
     }
-    dropping.adapterInput(number(adapter), dropped, widest, width, from, to);
-  }
-
-  /** A number of each projection of the model. */
-  private static int number(Adapter adapter) {
-    return LoraConfig.PROJECTIONS.size() * adapter.layer()
-        + LoraConfig.PROJECTIONS.indexOf(adapter.module());
+    dropping.adapterInput(adapter, dropped, widest, width, from, to);
   }
 
   @Override

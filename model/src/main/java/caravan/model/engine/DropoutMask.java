@@ -20,36 +20,17 @@ final class DropoutMask {
 
   private DropoutMask() {}
 
-  /** The key of something numbered {@code number} within what has the key {@code key}. */
-  static long key(long key, long number) {
-    return mix(key + 0x9E3779B97F4A7C15L * (number + 1));
-  }
-
-  /** SplitMix64's finalizer (Steele et al., OOPSLA 2014). */
-  private static long mix(long z) {
-    z = (z ^ z >>> 30) * 0xBF58476D1CE4E5B9L;
-    z = (z ^ z >>> 27) * 0x94D049BB133111EBL;
-    return z ^ z >>> 31;
-  }
-
   /** What one value is multiplied by: 0 or 1 / (1 − rate). */
   static float factor(long rowKey, int column, double rate) {
-    return hash(column + (int) rowKey, (int) (rowKey >>> 32)) >>> 32 - BITS < threshold(rate)
+    return hash(column + (int) rowKey, (int) (rowKey >>> 32)) >>> 32 - BITS
+            < DropoutKeys.threshold(rate)
         ? 0
-        : scale(rate);
+        : DropoutKeys.scale(rate);
   }
 
   private static int hash(int low, int high) {
     int h = (low ^ low >>> 16) * A ^ high;
     h = (h ^ h >>> 15) * B;
     return h ^ h >>> 16;
-  }
-
-  static int threshold(double rate) {
-    return (int) Math.round(rate * (1 << BITS));
-  }
-
-  static float scale(double rate) {
-    return (float) (1 / (1 - rate));
   }
 }

@@ -19,8 +19,8 @@ final class DropoutVectors {
   static void apply(Buffer x, int at, int width, long rowKey, double rate) {
     int low = (int) rowKey;
     int high = (int) (rowKey >>> 32);
-    int threshold = DropoutMask.threshold(rate);
-    float scale = DropoutMask.scale(rate);
+    int threshold = DropoutKeys.threshold(rate);
+    float scale = DropoutKeys.scale(rate);
     int bound = LANES.loopBound(width);
     int j = 0;
     for (; j < bound; j += WIDTH) {

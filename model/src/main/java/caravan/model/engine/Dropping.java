@@ -1,5 +1,7 @@
 package caravan.model.engine;
 
+import caravan.model.AdapterLayout.Adapter;
+
 /**
  * The values that dropout zeroes in one pass. They depend on the seed, the step, the sequence's
  * tokens, the place in the model and the position in the sequence: not on which worker has the
@@ -7,11 +9,6 @@ package caravan.model.engine;
  */
 final class Dropping {
   static final Dropping NONE = new Dropping();
-
-  private static final int EMBEDDING = 0;
-
-  /** Above the numbers of all halves. */
-  private static final int ADAPTERS = 1 << 24;
 
   private Objective objective = Objective.PLAIN;
   private double adapterDropout;
@@ -39,14 +36,7 @@ final class Dropping {
     if (keys.length < batch.batch()) {
       keys = new long[batch.batch()];
     }
-    long step = DropoutMask.key(pass.objective().seed(), pass.step());
-    for (int sequence = 0; sequence < batch.batch(); sequence++) {
-      long key = step;
-      for (int i = sequence * seq; i < (sequence + 1) * seq; i++) {
-        key = DropoutMask.key(key, batch.ids()[i]);
-      }
-      keys[sequence] = key;
-    }
+    DropoutKeys.ofSequences(pass.objective().seed(), pass.step(), batch, keys);
     return this;
   }
 
@@ -57,7 +47,7 @@ final class Dropping {
 
   /** Zeroes values of the embeddings, or of their gradient, in rows [from, to) of a batch. */
   void embeddings(Buffer x, int width, int from, int to) {
-    apply(x, width, from, to, EMBEDDING, objective.embeddingDropout());
+    apply(x, width, from, to, DropoutKeys.EMBEDDING, objective.embeddingDropout());
   }
 
   /**
@@ -66,7 +56,7 @@ final class Dropping {
    * @param half 2 · layer for attention, 2 · layer + 1 for feed-forward
    */
   void branch(int half, Buffer x, int width, int from, int to) {
-    apply(x, width, from, to, EMBEDDING + 1 + half, objective.residualDropout());
+    apply(x, width, from, to, DropoutKeys.branch(half), objective.residualDropout());
   }
 
   /** Whether inputs of adapters are zeroed. */
@@ -77,12 +67,12 @@ final class Dropping {
   /**
    * Zeroes values of an adapter's input, or of its gradient, in rows [from, to) of [rows, stride].
    *
-   * @param adapter its number within the model
    * @param width columns that it has
    */
-  void adapterInput(int adapter, Buffer x, int stride, int width, int from, int to) {
+  void adapterInput(Adapter adapter, Buffer x, int stride, int width, int from, int to) {
     for (int row = from; row < to; row++) {
-      DropoutVectors.apply(x, row * stride, width, rowKey(ADAPTERS + adapter, row), adapterDropout);
+      DropoutVectors.apply(
+          x, row * stride, width, rowKey(DropoutKeys.adapter(adapter), row), adapterDropout);
     }
   }
 
@@ -95,17 +85,17 @@ final class Dropping {
   }
 
   private long rowKey(int place, int row) {
-    return DropoutMask.key(DropoutMask.key(keys[row / seq], place), row % seq);
+    return DropoutKeys.key(DropoutKeys.key(keys[row / seq], place), row % seq);
   }
 
   /** What an embedding's value is multiplied by. */
   float embeddingFactor(int row, int column) {
-    return factor(EMBEDDING, row, column, objective.embeddingDropout());
+    return factor(DropoutKeys.EMBEDDING, row, column, objective.embeddingDropout());
   }
 
   /** What a half's value is multiplied by. */
   float branchFactor(int half, int row, int column) {
-    return factor(EMBEDDING + 1 + half, row, column, objective.residualDropout());
+    return factor(DropoutKeys.branch(half), row, column, objective.residualDropout());
   }
 
   private float factor(int place, int row, int column, double rate) {

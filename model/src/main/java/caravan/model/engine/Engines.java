@@ -86,8 +86,7 @@ public final class Engines {
           VectorApi.isPresent()
               ? new CpuEngine(config, threads, cpuOptions(name))
               : new Nd4jEngine(config);
-      case CUDA ->
-          new CudaEngine(config, new CudaEngine.Options(device, cuda(parts), block(parts)));
+      case CUDA -> new CudaEngine(config, cudaOptions(parts, device));
       default -> new Nd4jEngine(config);
     };
   }
@@ -112,13 +111,13 @@ public final class Engines {
   public static Map<String, Long> gpuMemory(
       String name, LlamaConfig config, int tokens, int stateVectors) {
     String[] parts = requireKnown(name).split(":");
-    return TrainingPlan.of(
-        config, new CudaEngine.Options(0, cuda(parts), block(parts)), tokens, stateVectors);
+    return TrainingPlan.of(config, cudaOptions(parts, 0), tokens, stateVectors);
   }
 
-  private static Precision cuda(String[] parts) {
+  private static CudaEngine.Options cudaOptions(String[] parts, int device) {
     boolean auto = parts.length == 1 || precision(parts).equals(AUTO);
-    return auto ? Precision.BF16 : Precision.named(precision(parts));
+    Precision precision = auto ? Precision.BF16 : Precision.named(precision(parts));
+    return new CudaEngine.Options(device, precision, block(parts));
   }
 
   /** What a bare name means on the CPU is fp32. */
@@ -156,26 +155,18 @@ public final class Engines {
   /**
    * An engine whose parameters are adapters and what is trained in full beside a frozen base.
    *
-   * @throws IllegalArgumentException when the base is another model's, or the engine has no
-   *     adapters
+   * @param device index of the GPU, for an engine on one
+   * @throws IllegalArgumentException when the base is another model's
    */
   public static LlamaEngine beside(
-      String name, AdapterLayout layout, FrozenBase base, int threads) {
+      String name, AdapterLayout layout, FrozenBase base, int threads, int device) {
     layout.requireBase(base.config());
-    boolean cpu = requireAdapters(name).split(":")[0].equals(CPU);
-    return cpu
-        ? new CpuEngine(layout, base, threads, cpuOptions(name))
-        : new Nd4jAdapters(layout, base);
-  }
-
-  /** Returns the name of an engine that trains adapters, or says that it does not. */
-  public static String requireAdapters(String name) {
-    if (requireKnown(name).split(":")[0].equals(CUDA)) {
-      throw new IllegalArgumentException(
-          "lora.rank: got adapters with train.engine=cuda, wanted train.engine=cpu: the engine on a"
-              + " GPU trains all parameters only");
-    }
-    return name;
+    String[] parts = requireKnown(name).split(":");
+    return switch (parts[0]) {
+      case CPU -> new CpuEngine(layout, base, threads, cpuOptions(name));
+      case CUDA -> new CudaEngine(layout, base, cudaOptions(parts, device));
+      default -> new Nd4jAdapters(layout, base);
+    };
   }
 
   /** Returns the name, or says which there are. */

@@ -70,14 +70,11 @@ public interface LlamaEngine extends AutoCloseable {
    * is what it works on.
    *
    * @param parameters [layout.length()] read now and written by {@link ResidentTraining#store}
-   * @param first likewise, first moments
-   * @param second likewise, second moments
+   * @param state likewise, the optimizer's vectors one after the other, each as long as what the
+   *     recipe moves; null where it has none
    */
   default Optional<ResidentTraining> train(
-      FloatPointer parameters,
-      FloatPointer first,
-      FloatPointer second,
-      ResidentTraining.Optimizer optimizer) {
+      FloatPointer parameters, FloatPointer state, ResidentTraining.Recipe recipe) {
     return Optional.empty();
   }
 

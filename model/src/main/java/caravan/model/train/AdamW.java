@@ -1,5 +1,6 @@
 package caravan.model.train;
 
+import caravan.model.engine.ResidentTraining;
 import java.util.Objects;
 import org.nd4j.linalg.schedule.ISchedule;
 import org.nd4j.shade.jackson.annotation.JsonCreator;
@@ -63,6 +64,11 @@ public final class AdamW extends FlatOptimizer {
   @Override
   AdamW copy() {
     return new AdamW(schedule().clone(), beta1, beta2, epsilon, clipNorm(), turns());
+  }
+
+  @Override
+  ResidentTraining.Optimizer onDevice() {
+    return ResidentTraining.Optimizer.adamW(beta1, beta2, epsilon, clipNorm());
   }
 
   @Override

@@ -17,8 +17,4 @@ public record DropoutConfig(double embedding, double residual) implements Serial
     below("dropout.embedding", embedding);
     below("dropout.residual", residual);
   }
-
-  boolean isOff() {
-    return embedding == 0 && residual == 0;
-  }
 }

@@ -2,6 +2,7 @@ package caravan.model.train;
 
 import caravan.model.ParameterRanges;
 import caravan.model.WholeVectorUpdater;
+import caravan.model.engine.ResidentTraining;
 import java.util.Map;
 import java.util.Objects;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -46,6 +47,9 @@ public abstract class FlatOptimizer implements WholeVectorUpdater {
   abstract FlatOptimizer copy();
 
   abstract FlatUpdater<?> updater();
+
+  /** The same rule for an engine that takes steps in memory of its own. */
+  abstract ResidentTraining.Optimizer onDevice();
 
   /** Says that the state is all zeros before this step: the bias correction counts from there. */
   final void stateBegins(int iteration) {

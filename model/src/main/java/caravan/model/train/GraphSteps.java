@@ -3,9 +3,9 @@ package caravan.model.train;
 import caravan.model.LlamaGraph;
 import caravan.model.LlamaLayer;
 import caravan.model.LlamaOutput;
-import caravan.model.WeightDecayRates;
 import caravan.model.engine.ResidentTraining;
 import caravan.model.engine.ResidentTraining.Step;
+import caravan.model.engine.TokenBatch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -32,38 +32,28 @@ public final class GraphSteps {
     this.updater = first instanceof FlatUpdater<?> flat ? Optional.of(flat) : Optional.empty();
     updater.ifPresent(u -> u.useThreads(LlamaGraph.output(graph).layerConf().threads()));
     this.resident =
-        first instanceof AdamWUpdater adamW && residentOffers(graph, adamW.getConfig())
-            ? open(graph, adamW.getConfig())
-            : Optional.empty();
+        updater
+            .map(FlatUpdater::getConfig)
+            .filter(config -> config.turns().steps() == 0)
+            .flatMap(config -> open(graph, config));
   }
 
-  /** What an engine's own training does not know is done here, on its gradient. */
-  private static boolean residentOffers(ComputationGraph graph, AdamW config) {
-    LlamaLayer layer = LlamaGraph.output(graph).layerConf();
-    return config.turns().equals(Turns.ALL)
-        && layer.passSequences() == 0
-        && !layer.objective().penalizes()
-        && !layer.objective().drops()
-        && layer.decay().equals(WeightDecayRates.ofMatrices(layer.decay().matrices()));
-  }
-
-  private static Optional<ResidentTraining> open(ComputationGraph graph, AdamW config) {
+  /** Turns are taken here, on an engine's gradient: each has a state of its own. */
+  private static Optional<ResidentTraining> open(ComputationGraph graph, FlatOptimizer config) {
     LlamaOutput output = LlamaGraph.output(graph);
     LlamaLayer layer = output.layerConf();
     INDArray state = graph.getUpdater().getStateViewArray();
-    FloatPointer moments = new FloatPointer(state.data().addressPointer());
     return output
         .engine()
         .train(
             output.parameters(),
-            moments,
-            moments.getPointer(graph.numParams()),
-            new ResidentTraining.Optimizer(
-                config.beta1(),
-                config.beta2(),
-                config.epsilon(),
-                config.clipNorm(),
-                layer.decay().matrices()));
+            state == null ? null : new FloatPointer(state.data().addressPointer()),
+            new ResidentTraining.Recipe(
+                config.onDevice(),
+                layer.decay(),
+                config.turns().at(0),
+                layer.objective(),
+                layer.passSequences()));
   }
 
   /** One update on a batch. */
@@ -87,7 +77,8 @@ public final class GraphSteps {
             .getConfig()
             .getLearningRate(iteration, graph.getConfiguration().getEpochCount());
     int shaped = updater.orElseThrow().getConfig().stepsOfState(iteration);
-    resident.get().step(LlamaOutput.tokens(batch.getFeatures(0), targets), rate, shaped);
+    TokenBatch tokens = LlamaOutput.tokens(batch.getFeatures(0), targets);
+    resident.get().step(tokens, rate, iteration, shaped);
     graph.getConfiguration().setIterationCount(iteration + 1);
   }
 

@@ -1,6 +1,7 @@
 package caravan.model.train;
 
 import caravan.model.engine.FlatLoops;
+import caravan.model.engine.ResidentTraining;
 import java.util.Objects;
 import org.nd4j.linalg.schedule.ISchedule;
 import org.nd4j.shade.jackson.annotation.JsonProperty;
@@ -41,6 +42,11 @@ public final class Lion extends FlatOptimizer {
   @Override
   Lion copy() {
     return new Lion(schedule().clone(), beta1, beta2, clipNorm(), turns());
+  }
+
+  @Override
+  ResidentTraining.Optimizer onDevice() {
+    return ResidentTraining.Optimizer.lion(beta1, beta2, clipNorm());
   }
 
   @Override

@@ -1,6 +1,7 @@
 package caravan.model.train;
 
 import caravan.model.engine.FlatLoops;
+import caravan.model.engine.ResidentTraining;
 import java.util.Objects;
 import org.nd4j.linalg.schedule.ISchedule;
 import org.nd4j.shade.jackson.annotation.JsonProperty;
@@ -38,6 +39,11 @@ public final class MomentumSgd extends FlatOptimizer {
   @Override
   MomentumSgd copy() {
     return new MomentumSgd(schedule().clone(), momentum, clipNorm(), turns());
+  }
+
+  @Override
+  ResidentTraining.Optimizer onDevice() {
+    return ResidentTraining.Optimizer.sgd(momentum, clipNorm());
   }
 
   @Override

@@ -183,11 +183,6 @@ public record TrainConfig(
     }
     choice("engine", engine, Engines.CPU, Engines.ND4J, Engines.CUDA);
     Engines.named(engine, precision, recompute);
-    if (engine.equals(Engines.CUDA) && !(loss.isPlain() && dropout.isOff())) {
-      throw new IllegalArgumentException(
-          "train.engine: got cuda with train.loss or train.dropout, wanted cpu: the engine on a GPU"
-              + " has no z-loss, label smoothing or dropout");
-    }
     if (minLearningRate > learningRate) {
       throw new IllegalArgumentException(
           "train.min-learning-rate: got "
@@ -251,7 +246,6 @@ public record TrainConfig(
    * @throws IllegalArgumentException when these settings are not for adapters
    */
   void requireAdapters() {
-    Engines.requireAdapters(engine);
     if (!freeze.isEmpty() || blockSteps > 0) {
       throw new IllegalArgumentException(
           "train.freeze and train.block-steps: got "

@@ -146,10 +146,10 @@ class ObjectiveTest {
         for (int j = 0; j < width; j++) {
           x.set(row * width + j, 1);
         }
-        DropoutVectors.apply(x, row * width, width, DropoutMask.key(3, row), 0.2);
+        DropoutVectors.apply(x, row * width, width, DropoutKeys.key(3, row), 0.2);
         for (int j = 0; j < width; j++) {
           float value = x.get(row * width + j);
-          assertThat(value).isEqualTo(DropoutMask.factor(DropoutMask.key(3, row), j, 0.2));
+          assertThat(value).isEqualTo(DropoutMask.factor(DropoutKeys.key(3, row), j, 0.2));
           zeroed += value == 0 ? 1 : 0;
           sum += value;
         }

@@ -21,6 +21,10 @@ final class BatchOnDevice implements AutoCloseable {
   private final Device device;
   private final int capacity;
   private final int stride;
+
+  /** Bytes from a slot's start to the keys of its sequences. */
+  private final long keysAt;
+
   private final ByteBuffer[] hosts = new ByteBuffer[SLOTS];
   private final long[] buffers = new long[SLOTS];
   private final long[] events = new long[SLOTS];
@@ -34,16 +38,20 @@ final class BatchOnDevice implements AutoCloseable {
   private int distinct;
   private boolean packed;
   private long angles;
+  private Pass pass = Pass.SCORING;
 
   BatchOnDevice(Device device, int vocabSize, int capacity) {
     this.device = device;
     this.capacity = capacity;
     this.stride = capacity + 1;
+    this.keysAt =
+        ((long) ARRAYS * stride * Integer.BYTES + Long.BYTES - 1) / Long.BYTES * Long.BYTES;
+    long bytes = keysAt + (long) capacity * Long.BYTES;
     this.counts = new int[vocabSize + 1];
     try {
       for (int i = 0; i < SLOTS; i++) {
-        hosts[i] = device.allocateHost((long) ARRAYS * stride * Integer.BYTES);
-        buffers[i] = device.allocate("batches", (long) ARRAYS * stride * Integer.BYTES);
+        hosts[i] = device.allocateHost(bytes);
+        buffers[i] = device.allocate("batches", bytes);
         events[i] = device.event();
       }
     } catch (CudaException e) {
@@ -61,7 +69,7 @@ final class BatchOnDevice implements AutoCloseable {
    *
    * @param rotaryAngles of its positions
    */
-  void send(TokenBatch tokens, long rotaryAngles) {
+  void send(TokenBatch tokens, long rotaryAngles, Pass how) {
     slot = (slot + 1) % SLOTS;
     if (used[slot]) {
       device.await(events[slot]);
@@ -69,6 +77,7 @@ final class BatchOnDevice implements AutoCloseable {
     batch = tokens.batch();
     seq = tokens.seq();
     angles = rotaryAngles;
+    pass = how;
     IntBuffer host = hosts[slot].asIntBuffer();
     host.put(0, tokens.ids());
     host.put(6 * stride, tokens.starts());
@@ -85,7 +94,15 @@ final class BatchOnDevice implements AutoCloseable {
     }
     sort(tokens.ids(), host);
     long bytes = (long) ARRAYS * stride * Integer.BYTES;
-    device.upload(buffers[slot], Driver.addressOf(hosts[slot]), bytes);
+    long from = Driver.addressOf(hosts[slot]);
+    device.upload(buffers[slot], from, bytes);
+    long[] keys = how.sequenceKeys();
+    for (int i = 0; i < keys.length; i++) {
+      hosts[slot].putLong((int) keysAt + i * Long.BYTES, keys[i]);
+    }
+    if (keys.length > 0) {
+      device.upload(buffers[slot] + keysAt, from + keysAt, (long) keys.length * Long.BYTES);
+    }
   }
 
   /** Rows in order of their ids, by counting. */
@@ -117,6 +134,16 @@ final class BatchOnDevice implements AutoCloseable {
 
   int batch() {
     return batch;
+  }
+
+  /** How it goes through. */
+  Pass pass() {
+    return pass;
+  }
+
+  /** int64 [batch] dropout's keys. */
+  long keys() {
+    return buffers[slot] + keysAt;
   }
 
   int seq() {

@@ -76,6 +76,9 @@ final class CudaActivations implements AutoCloseable {
   /** fp32 [tokens] loss or log-probability of each row; int [tokens] whether it is greedy. */
   final long rowLoss;
 
+  /** fp32 [tokens] what the objective has beside each row's loss. */
+  final long rowPenalty;
+
   final long greedy;
 
   /** Gradient of the stream, fp32 and real [tokens, hidden]. */
@@ -130,6 +133,7 @@ final class CudaActivations implements AutoCloseable {
                   tokens, Math.max(FEWEST_LOGIT_ROWS, LOGIT_BYTES / ((long) logitStride * real)));
       logits = own("logits", (long) logitRows * logitStride * real);
       rowLoss = floats("activations of the head", 1);
+      rowPenalty = training ? floats("activations of the head", 1) : 0;
       greedy = floats("activations of the head", 1);
       partialRows = Kernels.gainBlocks(device);
       dStream = training ? floats("gradients of activations", hidden) : 0;

@@ -148,14 +148,13 @@ public final class CudaBench {
     int seq = number("seq");
     try (FileChannel data = FileChannel.open(Path.of(options.get("data")));
         FloatPointer parameters = RandomModel.parameters(config, 3);
-        FloatPointer first = RandomModel.zeros(length);
-        FloatPointer second = RandomModel.zeros(length);
+        FloatPointer moments = RandomModel.zeros(2 * length);
         CudaEngine engine = engine(Precision.named(options.get("precision")))) {
       write(parameters, length, Path.of(options.get("weights")));
       ResidentTraining training =
-          engine.train(parameters, first, second, adam(options.get("decay"))).orElseThrow();
+          engine.train(parameters, moments, adam(options.get("decay"))).orElseThrow();
       for (int step = 0; step < steps; step++) {
-        training.step(read(data, step, batch, seq), rate(step, steps), step);
+        training.step(read(data, step, batch, seq), rate(step, steps), step, step);
       }
       print(
           "\"part\": \"train\", \"losses\": [%s], \"norms\": [%s]",
@@ -168,8 +167,9 @@ public final class CudaBench {
     }
   }
 
-  private static ResidentTraining.Optimizer adam(String decay) {
-    return new ResidentTraining.Optimizer(0.9, 0.95, 1e-8, 1, Double.parseDouble(decay));
+  private static ResidentTraining.Recipe adam(String decay) {
+    return ResidentTraining.Recipe.plain(
+        ResidentTraining.Optimizer.adamW(0.9, 0.95, 1e-8, 1), Double.parseDouble(decay));
   }
 
   /** Linear warmup over 50 steps to 1e-3, then cosine to 1e-4. */
@@ -214,18 +214,17 @@ public final class CudaBench {
         List.of(
             randomBatch(config, random), randomBatch(config, random), randomBatch(config, random));
     try (FloatPointer parameters = RandomModel.parameters(config, 5);
-        FloatPointer first = RandomModel.zeros(length);
-        FloatPointer second = RandomModel.zeros(length);
+        FloatPointer moments = RandomModel.zeros(2 * length);
         CudaEngine engine = engine(Precision.named(options.get("precision")))) {
-      ResidentTraining training =
-          engine.train(parameters, first, second, adam("0.1")).orElseThrow();
+      ResidentTraining training = engine.train(parameters, moments, adam("0.1")).orElseThrow();
       for (int step = 0; step < WARMUP_STEPS; step++) {
-        training.step(batches.get(step % 3), 1e-4, step);
+        training.step(batches.get(step % 3), 1e-4, step, step);
       }
       training.steps();
       long start = System.nanoTime();
       for (int step = 0; step < steps; step++) {
-        training.step(batches.get(step % 3), 1e-4, WARMUP_STEPS + step);
+        int before = WARMUP_STEPS + step;
+        training.step(batches.get(step % 3), 1e-4, before, before);
       }
       List<ResidentTraining.Step> done = training.steps();
       double seconds = (System.nanoTime() - start) / 1e9;
@@ -248,7 +247,7 @@ public final class CudaBench {
       CudaEngine engine, ResidentTraining training, TokenBatch batch, int step) {
     Profile profile = new Profile(engine.device());
     engine.device().profile(profile);
-    training.step(batch, 1e-4, step);
+    training.step(batch, 1e-4, step, step);
     engine.device().profile(null);
     System.out.println("time by kernel of one step:");
     System.out.println(profile.table());

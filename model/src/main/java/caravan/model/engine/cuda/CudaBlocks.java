@@ -3,6 +3,7 @@ package caravan.model.engine.cuda;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
+import caravan.model.engine.DropoutKeys;
 
 /**
  * Embedding and blocks on the GPU, forward and backward. The stream's additions are fused into the
@@ -14,27 +15,19 @@ import caravan.model.ParameterLayout.Tensor;
  * </pre>
  */
 final class CudaBlocks {
+  private final CudaModel model;
   private final LlamaConfig config;
   private final ParameterLayout layout;
-  private final DeviceParameters parameters;
+  private final DeviceWeights weights;
   private final Kernels kernels;
-  private final AttentionKernels attention;
-  private final Linears linears;
   private final boolean recompute;
 
-  CudaBlocks(
-      ParameterLayout layout,
-      DeviceParameters parameters,
-      Kernels kernels,
-      AttentionKernels attention,
-      Linears linears,
-      boolean recompute) {
-    this.layout = layout;
-    this.config = layout.config();
-    this.parameters = parameters;
-    this.kernels = kernels;
-    this.attention = attention;
-    this.linears = linears;
+  CudaBlocks(CudaModel model, boolean recompute) {
+    this.model = model;
+    this.layout = model.layout();
+    this.config = model.config();
+    this.weights = model.weights();
+    this.kernels = model.kernels();
     this.recompute = recompute;
   }
 
@@ -42,7 +35,8 @@ final class CudaBlocks {
   void forward(CudaActivations a, BatchOnDevice batch) {
     int n = batch.tokens();
     CudaActivations.Block first = a.block(0);
-    kernels.embed(first.input(), parameters.weights(layout.embedding()), batch.ids(), n);
+    kernels.embed(first.input(), weights.matrix(layout.embedding()), batch.ids(), n);
+    dropEmbedding(first.input(), batch);
     norm(a, 0, n);
     for (int layer = 0; layer < config.layerCount(); layer++) {
       inner(a, batch, layer);
@@ -55,7 +49,7 @@ final class CudaBlocks {
             next.input(),
             b.middle(),
             a.delta,
-            parameters.master(layout.block(layer + 1).attentionNorm()),
+            weights.gain(layout.block(layer + 1).attentionNorm()),
             n);
       }
     }
@@ -64,36 +58,71 @@ final class CudaBlocks {
   private void norm(CudaActivations a, int layer, int n) {
     CudaActivations.Block b = a.block(layer);
     Tensor gain = layout.block(layer).attentionNorm();
-    kernels.rmsnorm(
-        b.attentionInput(), b.attentionReciprocal(), b.input(), parameters.master(gain), n);
+    kernels.rmsnorm(b.attentionInput(), b.attentionReciprocal(), b.input(), weights.gain(gain), n);
   }
 
   /** From the normalized input to what the block adds to m. */
   private void inner(CudaActivations a, BatchOnDevice batch, int layer) {
-    ParameterLayout.Block w = layout.block(layer);
     toGateUp(a, batch, layer);
     kernels.swiglu(a.activated, a.block(layer).gateUp(), batch.tokens());
-    linears.forward("down", a.activated, w.down(), a.delta, batch.tokens());
+    project("down", batch, layout.block(layer).down(), a.activated, a.delta);
+    dropBranch(a.delta, batch, 2 * layer + 1);
   }
 
   private void toGateUp(CudaActivations a, BatchOnDevice batch, int layer) {
     int n = batch.tokens();
     CudaActivations.Block b = a.block(layer);
     ParameterLayout.Block w = layout.block(layer);
-    linears.forward("qkv", b.attentionInput(), w.qkv(), b.qkv(), n);
+    project("qkv", batch, w.qkv(), b.attentionInput(), b.qkv());
     kernels.rope(b.qkv(), batch.angles(), n, batch.seq(), false);
-    attention.forward(
-        b.attended(), b.logSums(), b.qkv(), batch.batch(), batch.seq(), batch.documents());
-    linears.forward("attention output", b.attended(), w.attentionOutput(), a.delta, n);
+    model
+        .attention()
+        .forward(b.attended(), b.logSums(), b.qkv(), batch.batch(), batch.seq(), batch.documents());
+    project("attention output", batch, w.attentionOutput(), b.attended(), a.delta);
+    dropBranch(a.delta, batch, 2 * layer);
     kernels.addRmsnorm(
         b.mlpInput(),
         b.mlpReciprocal(),
         b.middle(),
         b.input(),
         a.delta,
-        parameters.master(w.mlpNorm()),
+        weights.gain(w.mlpNorm()),
         n);
-    linears.forward("gate and up", b.mlpInput(), w.gateUp(), b.gateUp(), n);
+    project("gate and up", batch, w.gateUp(), b.mlpInput(), b.gateUp());
+  }
+
+  /** y = x Wᵀ and what adapters add. */
+  private void project(String what, BatchOnDevice batch, Tensor w, long x, long y) {
+    model.linears().forward(what, x, w, y, batch.tokens());
+    model.adapters().ifPresent(beside -> beside.forward(batch, w, x, y));
+  }
+
+  /** dx = dy W with what came through adapters. */
+  private void inputGradient(String what, BatchOnDevice batch, Tensor w, long dy, long dx) {
+    model.linears().inputGradient(what + ", input gradient", dy, w, dx, batch.tokens());
+    model.adapters().ifPresent(beside -> beside.inputGradient(batch, w, dy, dx));
+  }
+
+  /** dW, or the adapters' gradients where W is frozen; after {@link #inputGradient} of W. */
+  private void weightGradient(String what, BatchOnDevice batch, Tensor w, long dy, long x) {
+    boolean adds = batch.pass().adds();
+    model.linears().weightGradient(what + ", gradient", dy, x, w, batch.tokens(), adds);
+    model.adapters().ifPresent(beside -> beside.weightGradient(batch, w, dy, x));
+  }
+
+  private void dropEmbedding(long stream, BatchOnDevice batch) {
+    double rate = batch.pass().objective().embeddingDropout();
+    if (rate > 0) {
+      kernels.dropStream(stream, batch, DropoutKeys.EMBEDDING, rate);
+    }
+  }
+
+  /** What a half adds to the stream, or its gradient. */
+  private void dropBranch(long delta, BatchOnDevice batch, int half) {
+    double rate = batch.pass().objective().residualDropout();
+    if (rate > 0) {
+      kernels.drop(delta, delta, batch, DropoutKeys.branch(half), config.hiddenSize(), rate);
+    }
   }
 
   /** Takes {@code a.dStream} down to the embedding; writes every gradient but the head's. */
@@ -103,68 +132,70 @@ final class CudaBlocks {
         norm(a, layer, batch.tokens());
         toGateUp(a, batch, layer);
       }
-      feedForwardGradient(a, batch.tokens(), layer);
+      feedForwardGradient(a, batch, layer);
       attentionGradient(a, batch, layer);
     }
-    kernels.embedBackward(
-        parameters.gradient(layout.embedding()),
-        a.dStream,
-        batch.order(),
-        batch.starts(),
-        batch.distinctIds(),
-        batch.distinct());
+    if (weights.trains(layout.embedding())) {
+      dropEmbedding(a.dStream, batch);
+      kernels.embedBackward(
+          weights.gradientOrNull(layout.embedding()),
+          a.dStream,
+          batch.order(),
+          batch.starts(),
+          batch.distinctIds(),
+          batch.distinct());
+    }
   }
 
-  private void feedForwardGradient(CudaActivations a, int n, int layer) {
+  private void feedForwardGradient(CudaActivations a, BatchOnDevice batch, int layer) {
     CudaActivations.Block b = a.block(layer);
     ParameterLayout.Block w = layout.block(layer);
-    linears.inputGradient("down, input gradient", a.dStreamReal, w.down(), a.activated, n);
-    kernels.swigluBackward(b.gateUp(), a.activated, n);
-    linears.weightGradient("down, gradient", a.dStreamReal, a.activated, w.down(), n);
-    linears.inputGradient("gate and up, input gradient", b.gateUp(), w.gateUp(), a.delta, n);
-    linears.weightGradient("gate and up, gradient", b.gateUp(), b.mlpInput(), w.gateUp(), n);
-    kernels.rmsnormBackward(
-        a.dStream,
-        a.dStreamReal,
-        a.gainPartials,
-        a.delta,
-        b.middle(),
-        b.mlpReciprocal(),
-        parameters.master(w.mlpNorm()),
-        parameters.gradient(w.mlpNorm()),
-        n);
+    dropBranch(a.dStreamReal, batch, 2 * layer + 1);
+    inputGradient("down", batch, w.down(), a.dStreamReal, a.activated);
+    kernels.swigluBackward(b.gateUp(), a.activated, batch.tokens());
+    weightGradient("down", batch, w.down(), a.dStreamReal, a.activated);
+    inputGradient("gate and up", batch, w.gateUp(), b.gateUp(), a.delta);
+    weightGradient("gate and up", batch, w.gateUp(), b.gateUp(), b.mlpInput());
+    normGradient(a, batch, b.middle(), b.mlpReciprocal(), w.mlpNorm());
   }
 
   private void attentionGradient(CudaActivations a, BatchOnDevice batch, int layer) {
-    int n = batch.tokens();
     CudaActivations.Block b = a.block(layer);
     ParameterLayout.Block w = layout.block(layer);
-    linears.inputGradient(
-        "attention output, input gradient", a.dStreamReal, w.attentionOutput(), a.dAttended, n);
-    linears.weightGradient(
-        "attention output, gradient", a.dStreamReal, b.attended(), w.attentionOutput(), n);
-    attention.backward(
-        a.dQkv,
-        a.dAttended,
-        b.attended(),
-        b.qkv(),
-        b.logSums(),
-        a.attentionDelta,
-        batch.batch(),
-        batch.seq(),
-        batch.documents());
-    kernels.rope(a.dQkv, batch.angles(), n, batch.seq(), true);
-    linears.inputGradient("qkv, input gradient", a.dQkv, w.qkv(), a.delta, n);
-    linears.weightGradient("qkv, gradient", a.dQkv, b.attentionInput(), w.qkv(), n);
+    dropBranch(a.dStreamReal, batch, 2 * layer);
+    inputGradient("attention output", batch, w.attentionOutput(), a.dStreamReal, a.dAttended);
+    weightGradient("attention output", batch, w.attentionOutput(), a.dStreamReal, b.attended());
+    model
+        .attention()
+        .backward(
+            a.dQkv,
+            a.dAttended,
+            b.attended(),
+            b.qkv(),
+            b.logSums(),
+            a.attentionDelta,
+            batch.batch(),
+            batch.seq(),
+            batch.documents());
+    kernels.rope(a.dQkv, batch.angles(), batch.tokens(), batch.seq(), true);
+    inputGradient("qkv", batch, w.qkv(), a.dQkv, a.delta);
+    weightGradient("qkv", batch, w.qkv(), a.dQkv, b.attentionInput());
+    normGradient(a, batch, b.input(), b.attentionReciprocal(), w.attentionNorm());
+  }
+
+  /** The stream's gradient through a norm, whose result's is in {@code a.delta}. */
+  private void normGradient(
+      CudaActivations a, BatchOnDevice batch, long x, long reciprocal, Tensor norm) {
     kernels.rmsnormBackward(
         a.dStream,
         a.dStreamReal,
         a.gainPartials,
         a.delta,
-        b.input(),
-        b.attentionReciprocal(),
-        parameters.master(w.attentionNorm()),
-        parameters.gradient(w.attentionNorm()),
-        n);
+        x,
+        reciprocal,
+        weights.gain(norm),
+        weights.gradientOrNull(norm),
+        batch.pass().adds(),
+        batch.tokens());
   }
 }

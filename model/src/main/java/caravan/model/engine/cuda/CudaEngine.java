@@ -1,8 +1,12 @@
 package caravan.model.engine.cuda;
 
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
+import caravan.model.TensorLayout;
+import caravan.model.engine.FrozenBase;
 import caravan.model.engine.LlamaEngine;
+import caravan.model.engine.Objective;
 import caravan.model.engine.ResidentTraining;
 import caravan.model.engine.TokenBatch;
 import caravan.model.engine.TrainingPass;
@@ -10,7 +14,6 @@ import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
-import org.bytedeco.javacpp.IntPointer;
 
 /**
  * The engine on an NVIDIA GPU: our own kernels (src/main/cuda, compiled for the device at first
@@ -37,20 +40,15 @@ public final class CudaEngine implements LlamaEngine {
 
   private final LlamaConfig config;
   private final Options options;
-  private final ParameterLayout layout;
+  private final Optional<AdapterLayout> adapters;
   private final Device device;
   private final Products products;
-  private final Kernels kernels;
-  private final AttentionKernels attention;
-  private final DeviceParameters parameters;
-  private final Linears linears;
-  private final CudaBlocks blocks;
-  private final CudaHead head;
-  private final long total;
-  private Angles angles;
-  private BatchOnDevice batches;
-  private CudaActivations training;
-  private CudaActivations scoring;
+  private final CudaModel model;
+  private final CudaPasses passes;
+
+  /** fp64 [2] what {@link CudaPasses#gradients} sums up. */
+  private final long sums;
+
   private CudaTraining resident;
   private long generation;
 
@@ -65,26 +63,66 @@ public final class CudaEngine implements LlamaEngine {
    *     compiled
    */
   public CudaEngine(LlamaConfig config, Options options) {
+    this(config, Optional.empty(), Optional.empty(), options);
+  }
+
+  /**
+   * An engine whose parameters are adapters and the modules trained in full, beside a frozen base,
+   * which is copied to the GPU once and in the type that products read.
+   *
+   * @param base stays the caller's; it is read here only
+   */
+  public CudaEngine(AdapterLayout adapters, FrozenBase base, Options options) {
+    this(adapters.config(), Optional.of(adapters), Optional.of(base), options);
+  }
+
+  private CudaEngine(
+      LlamaConfig config,
+      Optional<AdapterLayout> adapters,
+      Optional<FrozenBase> base,
+      Options options) {
     this.config = config;
     this.options = options;
-    this.layout = new ParameterLayout(config);
+    this.adapters = adapters;
     this.device = Device.open(options.device());
     try {
-      byte[] image =
-          KernelImage.of(device.capability(), options.precision(), Driver.driverVersion());
       products = new Products(device, options.precision());
-      kernels = new Kernels(device, image, config);
-      attention =
-          new AttentionKernels(kernels.launch(), config, options.precision(), device.capability());
-      parameters = new DeviceParameters(device, options.precision(), layout);
-      linears = new Linears(products, parameters);
-      blocks = new CudaBlocks(layout, parameters, kernels, attention, linears, options.recompute());
-      head = new CudaHead(device, options.precision(), layout, parameters, kernels, linears);
-      total = device.allocate("results", Double.BYTES);
+      model = model(base);
+      passes = new CudaPasses(model, options.recompute());
+      sums = device.allocate("results", 2 * Double.BYTES);
     } catch (RuntimeException e) {
       device.close();
       throw e;
     }
+  }
+
+  private CudaModel model(Optional<FrozenBase> base) {
+    Precision precision = options.precision();
+    ParameterLayout layout = new ParameterLayout(config);
+    byte[] image = KernelImage.of(device.capability(), precision, Driver.driverVersion());
+    Kernels kernels = new Kernels(device, image, config);
+    DeviceParameters trained =
+        new DeviceParameters(device, precision, adapters.<TensorLayout>map(a -> a).orElse(layout));
+    DeviceWeights weights =
+        adapters
+            .map(a -> beside(a, trained, kernels, base.orElseThrow()))
+            .orElseGet(() -> new DeviceWeights(trained));
+    return new CudaModel(
+        device,
+        precision,
+        layout,
+        trained,
+        weights,
+        kernels,
+        new AttentionKernels(kernels.launch(), config, precision, device.capability()),
+        new Linears(products, weights),
+        adapters.map(a -> new CudaAdapters(device, precision, a, trained, products, kernels)));
+  }
+
+  private DeviceWeights beside(
+      AdapterLayout layout, DeviceParameters trained, Kernels kernels, FrozenBase base) {
+    FrozenWeights frozen = new FrozenWeights(device, kernels, options.precision(), layout, base);
+    return new DeviceWeights(trained, layout, frozen);
   }
 
   @Override
@@ -95,98 +133,76 @@ public final class CudaEngine implements LlamaEngine {
   @Override
   public TrainingPass.Loss lossAndGradient(
       FloatPointer host, FloatPointer gradient, TokenBatch batch, TrainingPass pass) {
-    requirePlain(pass);
-    send(batch);
+    TrainingPass alone = new TrainingPass(pass.objective(), pass.step(), pass.targets(), false);
+    send(batch, alone);
     upload(host);
-    gradients(batch, total);
-    if (batch.targetCount() == pass.targets() && !pass.adds()) {
-      parameters.download(gradient, parameters.gradients());
+    passes.gradients(sums);
+    if (pass.adds()) {
+      addTo(gradient);
     } else {
-      downloadPart(gradient, (float) batch.targetCount() / Math.max(1, pass.targets()), pass);
+      parameters().download(gradient, parameters().gradients());
     }
-    double mean = readTotal() / Math.max(1, pass.targets());
-    return new TrainingPass.Loss(mean, mean);
+    return read(pass);
   }
 
-  /** gradient = share · what is on the device (+ gradient). */
-  private void downloadPart(FloatPointer gradient, float share, TrainingPass pass) {
-    try (FloatPointer part = new FloatPointer(layout.length())) {
-      parameters.download(part, parameters.gradients());
+  /** gradient += what is on the device. */
+  private void addTo(FloatPointer gradient) {
+    long length = trainedLength();
+    try (FloatPointer part = new FloatPointer(length)) {
+      parameters().download(part, parameters().gradients());
       device.synchronize();
       float[] sum = new float[COPIED_AT_ONCE];
       float[] added = new float[COPIED_AT_ONCE];
-      for (long at = 0; at < layout.length(); at += COPIED_AT_ONCE) {
-        int count = (int) Math.min(COPIED_AT_ONCE, layout.length() - at);
+      for (long at = 0; at < length; at += COPIED_AT_ONCE) {
+        int count = (int) Math.min(COPIED_AT_ONCE, length - at);
         FloatPointer target = gradient.getPointer(at);
         part.getPointer(at).get(added, 0, count);
-        if (pass.adds()) {
-          target.get(sum, 0, count);
-        }
+        target.get(sum, 0, count);
         for (int i = 0; i < count; i++) {
-          sum[i] = (pass.adds() ? sum[i] : 0) + share * added[i];
+          sum[i] += added[i];
         }
         target.put(sum, 0, count);
       }
     }
   }
 
-  /**
-   * @throws IllegalArgumentException for a pass that this engine does not offer
-   */
-  private static void requirePlain(TrainingPass pass) {
-    if (pass.objective().penalizes() || pass.objective().drops()) {
-      throw new IllegalArgumentException(
-          "train.engine: got cuda with z-loss, label smoothing or dropout, wanted engine=cpu for"
-              + " these");
+  private TrainingPass.Loss read(TrainingPass pass) {
+    double[] both = new double[2];
+    try (DoublePointer host = new DoublePointer(2)) {
+      device.download(host.address(), sums, 2 * Double.BYTES);
+      device.synchronize();
+      host.get(both);
     }
+    return loss(both[0], both[1], pass.objective(), pass.targets());
   }
 
-  /** Forward and backward on what is on the device; the sum of losses goes to {@code sum}. */
-  void gradients(TokenBatch batch, long sum) {
-    CudaActivations a = training(batch.ids().length);
-    if (batches.targetCount() == 0) {
-      device.zero(parameters.gradients(), parameters.length() * Float.BYTES);
-      device.zero(sum, Double.BYTES);
-    } else {
-      blocks.forward(a, batches);
-      head.lossAndGradient(a, batches, sum);
-      blocks.backward(a, batches);
-    }
-    batches.done();
+  /**
+   * @param penalties stale where the objective has none
+   */
+  static TrainingPass.Loss loss(double losses, double penalties, Objective objective, int targets) {
+    double whole = losses + (objective.penalizes() ? penalties : 0);
+    int count = Math.max(1, targets);
+    return new TrainingPass.Loss(whole / count, losses / count);
+  }
+
+  /** Checks a batch that is trained on and sends it. */
+  void send(TokenBatch batch, TrainingPass pass) {
+    requireOpen();
+    double dropout = adapters.map(a -> a.lora().dropout()).orElse(0.0);
+    passes.send(batch, Pass.of(pass, batch, dropout));
+  }
+
+  /** Gradient of the batch that was sent; fp64 sums of losses go to {@code to}. */
+  void gradients(long to) {
+    passes.gradients(to);
   }
 
   @Override
   public TokenScores score(FloatPointer host, TokenBatch batch) {
-    send(batch);
+    requireOpen();
+    passes.send(batch, Pass.SCORING);
     upload(host);
-    int tokens = batch.ids().length;
-    TokenScores scores = new TokenScores(new float[tokens], new boolean[tokens]);
-    if (batches.targetCount() > 0) {
-      CudaActivations a = scoring(tokens);
-      blocks.forward(a, batches);
-      head.score(a, batches);
-      read(a, batch, scores);
-    }
-    batches.done();
-    return scores;
-  }
-
-  private void read(CudaActivations a, TokenBatch batch, TokenScores scores) {
-    int rows = batches.headRows();
-    try (FloatPointer logProbability = new FloatPointer(rows);
-        IntPointer greedy = new IntPointer(rows)) {
-      device.download(logProbability.address(), a.rowLoss, (long) rows * Float.BYTES);
-      device.download(greedy.address(), a.greedy, (long) rows * Integer.BYTES);
-      device.synchronize();
-      for (int position = 0, row = 0; position < batch.targets().length; position++) {
-        boolean counts = batch.targets()[position] != TokenBatch.IGNORED;
-        if (counts) {
-          scores.logProbability()[position] = logProbability.get(row);
-          scores.greedy()[position] = greedy.get(row) != 0;
-        }
-        row += counts || !batches.gathers() ? 1 : 0;
-      }
-    }
+    return passes.score(batch);
   }
 
   @Override
@@ -200,18 +216,22 @@ public final class CudaEngine implements LlamaEngine {
               + config.contextLength()
               + " (model.max-position-embeddings)");
     }
+    if (adapters.isPresent()) {
+      throw new IllegalStateException(
+          "decoder: got an engine beside a frozen base, wanted one of the merged model");
+    }
     return new CudaDecoder(this, host, maxLength);
   }
 
   @Override
   public Optional<ResidentTraining> train(
-      FloatPointer host, FloatPointer first, FloatPointer second, ResidentTraining.Optimizer adam) {
+      FloatPointer host, FloatPointer state, ResidentTraining.Recipe recipe) {
     requireOpen();
     if (resident == null) {
       resident = new CudaTraining(this);
     }
     kept = 0;
-    resident.begin(host, first, second, adam);
+    resident.begin(host, state, recipe);
     return Optional.of(resident);
   }
 
@@ -219,48 +239,22 @@ public final class CudaEngine implements LlamaEngine {
   public Kept keep(FloatPointer host) {
     kept = 0;
     upload(host);
-    kept = addressOf(host);
+    kept = DeviceParameters.addressOf(host);
     return () -> kept = 0;
-  }
-
-  /** Checks a batch and sends it, with the angles of its positions. */
-  void send(TokenBatch batch) {
-    requireOpen();
-    batch.requireFits(config);
-    if (angles == null || !angles.suits(batch.seq())) {
-      if (angles != null) {
-        device.synchronize();
-        angles.close();
-        angles = null;
-      }
-      angles = new Angles(device, config, batch.seq());
-    }
-    if (batches == null || !batches.holds(batch.ids().length)) {
-      if (batches != null) {
-        device.synchronize();
-        batches.close();
-        batches = null;
-      }
-      batches = new BatchOnDevice(device, config.vocabSize(), batch.ids().length);
-    }
-    batches.send(batch, angles.table());
   }
 
   /** The host's parameters become the device's; says by which number they go from now on. */
   long upload(FloatPointer host) {
-    if (kept == addressOf(host)) {
+    if (kept == DeviceParameters.addressOf(host)) {
       return generation;
     }
     kept = 0;
+    DeviceParameters parameters = parameters();
     parameters.upload(host, parameters.masters());
     if (options.precision().half()) {
-      kernels.toReal(parameters.copiesOrNull(), parameters.masters(), parameters.length());
+      kernels().toReal(parameters.copiesOrNull(), parameters.masters(), parameters.length());
     }
     return ++generation;
-  }
-
-  private static long addressOf(FloatPointer pointer) {
-    return DeviceParameters.addressOf(pointer);
   }
 
   /** Number of the parameters that are on the device. */
@@ -268,66 +262,34 @@ public final class CudaEngine implements LlamaEngine {
     return generation;
   }
 
-  private double readTotal() {
-    try (DoublePointer sum = new DoublePointer(1)) {
-      device.download(sum.address(), total, Double.BYTES);
-      device.synchronize();
-      return sum.get();
-    }
-  }
-
-  private CudaActivations training(int tokens) {
-    if (training == null || !training.holds(tokens)) {
-      close(training);
-      training = null;
-      training = activations(tokens, true);
-    }
-    return training;
-  }
-
-  private CudaActivations scoring(int tokens) {
-    if (scoring == null || !scoring.holds(tokens)) {
-      close(scoring);
-      scoring = null;
-      scoring = activations(tokens, false);
-    }
-    return scoring;
-  }
-
-  private CudaActivations activations(int tokens, boolean backward) {
-    return new CudaActivations(
-        device, options.precision(), config, tokens, backward, options.recompute());
-  }
-
-  private void close(CudaActivations activations) {
-    if (activations != null) {
-      device.synchronize();
-      activations.close();
-    }
-  }
-
   Device device() {
     return device;
   }
 
   Kernels kernels() {
-    return kernels;
+    return model.kernels();
   }
 
   AttentionKernels attention() {
-    return attention;
+    return model.attention();
   }
 
+  /** Floats of the host's parameters and gradient. */
+  long trainedLength() {
+    return adapters.map(TensorLayout::length).orElse(layout().length());
+  }
+
+  /** What is trained: all of the model, or what stands beside its frozen base. */
   DeviceParameters parameters() {
-    return parameters;
+    return model.trained();
   }
 
   Linears linears() {
-    return linears;
+    return model.linears();
   }
 
   ParameterLayout layout() {
-    return layout;
+    return model.layout();
   }
 
   Precision precision() {

@@ -125,5 +125,6 @@ final class Driver {
 
   static native void freePlan(long plan);
 
-  static native int multiply(long gpu, long plan, long a, long b, float beta, long c, long d);
+  static native int multiply(
+      long gpu, long plan, float alpha, long a, long b, float beta, long c, long d);
 }

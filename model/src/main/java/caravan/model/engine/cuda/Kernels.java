@@ -1,6 +1,8 @@
 package caravan.model.engine.cuda;
 
 import caravan.model.LlamaConfig;
+import caravan.model.engine.DropoutKeys;
+import caravan.model.engine.Objective;
 
 /**
  * The kernels of src/main/cuda with typed arguments, and each one's launch geometry, whose rule
@@ -63,6 +65,30 @@ final class Kernels {
     launch.run(n, 1, 1, rowThreads, 0);
   }
 
+  /** y = x [tokens, width] with a share of values zeroed at a place; y may be x. */
+  void drop(long y, long x, BatchOnDevice batch, int place, int width, double rate) {
+    launch.of("drop").put(y).put(x);
+    dropping(batch, place, width, rate);
+  }
+
+  /** y += the same. */
+  void dropAdd(long y, long x, BatchOnDevice batch, int place, int width, double rate) {
+    launch.of("drop_add").put(y).put(x);
+    dropping(batch, place, width, rate);
+  }
+
+  /** Likewise of the stream or its gradient, in place. */
+  void dropStream(long x, BatchOnDevice batch, int place, double rate) {
+    launch.of("drop_stream").put(x);
+    dropping(batch, place, hidden, rate);
+  }
+
+  private void dropping(BatchOnDevice batch, int place, int width, double rate) {
+    launch.put(batch.keys()).put(place).put(batch.seq()).put(width);
+    launch.put(DropoutKeys.threshold(rate)).put(DropoutKeys.scale(rate));
+    launch.run(batch.tokens(), 1, 1, warps(width), 0);
+  }
+
   void embedBackward(long gradient, long dx, long order, long starts, long ids, int distinct) {
     launch.of("embed_backward").put(gradient).put(dx).put(order).put(starts).put(ids).put(hidden);
     launch.run(distinct, 1, 1, rowThreads, 0);
@@ -89,7 +115,10 @@ final class Kernels {
     launch.put(hidden).put((float) config.normEps()).run(n, 1, 1, rowThreads, 0);
   }
 
-  /** dx += the norm's gradient; the gain's is written to {@code gainGradient}. */
+  /**
+   * dx += the norm's gradient; the gain's is written to {@code gainGradient}, or added to it, or
+   * left out where that is 0.
+   */
   void rmsnormBackward(
       long dx,
       long copy,
@@ -99,13 +128,16 @@ final class Kernels {
       long reciprocal,
       long gain,
       long gainGradient,
+      boolean adds,
       int n) {
     int blocks = Math.min(n, gainBlocks);
     launch.of("rmsnorm_backward").put(dx).put(copy).put(partials).put(dy).put(x).put(reciprocal);
     int threads = Math.min(BACKWARD_THREADS, rowThreads);
     launch.put(gain).put(n).put(hidden).run(blocks, 1, 1, threads, Float.BYTES * hidden);
-    launch.of("reduce_rows").put(gainGradient).put(partials).put(blocks).put(hidden).put(0);
-    launch.run(divide(hidden, WARP), 1, 1, THREADS, 0);
+    if (gainGradient != 0) {
+      launch.of("reduce_rows").put(gainGradient).put(partials).put(blocks).put(hidden);
+      launch.put(adds ? 1 : 0).run(divide(hidden, WARP), 1, 1, THREADS, 0);
+    }
   }
 
   /** Turns queries and keys in place; {@code inverse} turns gradients back. */
@@ -148,6 +180,22 @@ final class Kernels {
     launch.put(stride).put(scale).run(rows, 1, 1, vocabularyThreads(), 0);
   }
 
+  /** Likewise, of more than cross entropy; {@code penalty} receives what there is beside it. */
+  void penalizedCrossEntropy(
+      long logits,
+      long loss,
+      long penalty,
+      long targets,
+      int rows,
+      int stride,
+      float scale,
+      Objective objective) {
+    launch.of("cross_entropy_penalized").put(logits).put(loss).put(penalty).put(targets);
+    launch.put(config.vocabSize()).put(stride).put(scale);
+    launch.put((float) objective.labelSmoothing()).put((float) objective.zLoss());
+    launch.run(rows, 1, 1, vocabularyThreads(), 0);
+  }
+
   void scoreRows(
       long logProbability, long greedy, long logits, long targets, int rows, int stride) {
     launch.of("score_rows").put(logProbability).put(greedy).put(logits).put(targets);
@@ -158,9 +206,9 @@ final class Kernels {
     return config.vocabSize() < LARGE_VOCABULARY ? THREADS : MOST_THREADS;
   }
 
-  /** total (fp64) = Σ x. */
-  void sumAll(long total, long x, int n) {
-    launch.of("sum_all").put(total).put(x).put(n).put(0).run(1, 1, 1, THREADS, 0);
+  /** total (fp64) (+)= Σ x. */
+  void sumAll(long total, long x, int n, boolean adds) {
+    launch.of("sum_all").put(total).put(x).put(n).put(adds ? 1 : 0).run(1, 1, 1, THREADS, 0);
   }
 
   void toReal(long y, long x, long n) {
@@ -171,28 +219,6 @@ final class Kernels {
   void accumulateReal(long y, long x, long n) {
     launch.of("accumulate_real").put(y).put(0L).put(x).put(n);
     launch.run(divide(n, FLAT_ELEMENTS), 1, 1, THREADS, 0);
-  }
-
-  /**
-   * @param clip receives the factor for the gradient and its norm, fp32 each
-   * @param partials fp64 [{@code blocks}]
-   */
-  void clip(long clip, long partials, int blocks, long gradient, long n, float clipNorm) {
-    launch.of("sum_squares").put(partials).put(gradient).put(n).run(blocks, 1, 1, THREADS, 0);
-    launch.of("clip_factor").put(clip).put(partials).put(blocks).put(clipNorm);
-    launch.run(1, 1, 1, THREADS, 0);
-  }
-
-  /** Numbers of one AdamW step; see the kernel. */
-  record Adam(
-      float rate, float root, float b1, float c1, float b2, float c2, float epsilon, float decay) {}
-
-  void adamw(DeviceParameters p, long clip, long rangeEnds, long rangeDecays, int ranges, Adam a) {
-    launch.of("adamw").put(p.masters()).put(p.first()).put(p.second()).put(p.gradients());
-    launch.put(p.copiesOrNull()).put(clip).put(rangeEnds).put(rangeDecays).put(ranges);
-    launch.put(p.length()).put(a.rate()).put(a.root()).put(a.b1()).put(a.c1()).put(a.b2());
-    launch.put(a.c2()).put(a.epsilon()).put(a.decay());
-    launch.run(divide(p.length(), FLAT_ELEMENTS), 1, 1, THREADS, 0);
   }
 
   /** One token's row of the stream; {@code next} {id, position} goes to {@code state}. */

@@ -38,16 +38,18 @@ final class Products implements AutoCloseable {
     this.precision = precision;
   }
 
-  /** D = op(A) op(B) + beta · C, C in D's shape, possibly D itself. */
-  void multiply(String what, Shape shape, long a, long b, float beta, long c, long d) {
-    Key key = new Key(shape, alignment(a), alignment(b), Math.min(alignment(c), alignment(d)));
+  /** D = alpha · op(A) op(B), plus D where {@code adds}. */
+  void multiply(String what, Shape shape, float alpha, long a, long b, boolean adds, long d) {
+    Key key = new Key(shape, alignment(a), alignment(b), alignment(d));
     Long plan = plans.get(key);
     if (plan == null) {
       plan = plan(what, key);
       plans.put(key, plan);
     }
     device.before(what);
-    device.launched("product " + what, Driver.multiply(device.handle(), plan, a, b, beta, c, d));
+    float beta = adds ? 1 : 0;
+    device.launched(
+        "product " + what, Driver.multiply(device.handle(), plan, alpha, a, b, beta, d, d));
     device.after();
   }
 

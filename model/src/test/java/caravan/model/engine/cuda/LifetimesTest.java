@@ -22,8 +22,8 @@ class LifetimesTest {
   private static final LlamaConfig MODEL = Toy.config(2, 1, 8, 16, true);
   private static final long LENGTH = new ParameterLayout(MODEL).length();
   private static final TokenBatch BATCH = Toy.batch(MODEL, 2, 6, 0.1, 3);
-  private static final ResidentTraining.Optimizer ADAM =
-      new ResidentTraining.Optimizer(0.9, 0.95, 1e-8, 1, 0.1);
+  private static final ResidentTraining.Recipe ADAM =
+      ResidentTraining.Recipe.plain(ResidentTraining.Optimizer.adamW(0.9, 0.95, 1e-8, 1), 0.1);
 
   @BeforeAll
   static void load() {
@@ -45,8 +45,7 @@ class LifetimesTest {
   /** Everything an engine can do, once. */
   private static void useAll(CudaEngine engine) {
     try (FloatPointer parameters = Toy.parameters(MODEL, 1);
-        FloatPointer first = Toy.zeros(LENGTH);
-        FloatPointer second = Toy.zeros(LENGTH);
+        FloatPointer moments = Toy.zeros(2 * LENGTH);
         FloatPointer gradient = Toy.zeros(LENGTH)) {
       engine.lossAndGradient(parameters, gradient, BATCH);
       engine.score(parameters, BATCH);
@@ -54,9 +53,8 @@ class LifetimesTest {
         decoder.append(1, 2, 3);
         decoder.append(4);
       }
-      try (ResidentTraining training =
-          engine.train(parameters, first, second, ADAM).orElseThrow()) {
-        training.step(BATCH, 1e-3, 0);
+      try (ResidentTraining training = engine.train(parameters, moments, ADAM).orElseThrow()) {
+        training.step(BATCH, 1e-3, 0, 0);
         training.store();
       }
     }
@@ -74,13 +72,11 @@ class LifetimesTest {
   void afterTheFirstStepNothingIsAllocated() {
     try (CudaEngine engine = engine();
         FloatPointer parameters = Toy.parameters(MODEL, 1);
-        FloatPointer first = Toy.zeros(LENGTH);
-        FloatPointer second = Toy.zeros(LENGTH)) {
+        FloatPointer moments = Toy.zeros(2 * LENGTH)) {
       for (int round = 0; round < 3; round++) {
-        try (ResidentTraining training =
-            engine.train(parameters, first, second, ADAM).orElseThrow()) {
+        try (ResidentTraining training = engine.train(parameters, moments, ADAM).orElseThrow()) {
           for (int step = 0; step < 6; step++) {
-            training.step(BATCH, 1e-3, step);
+            training.step(BATCH, 1e-3, step, step);
             if (round == 0 && step == 0) {
               StandIn.failAllocation(-1);
             }
