@@ -266,23 +266,3 @@ AVX512 NATIVE(void, attend)
     out[d] = sum * factor;
   }
 }
-
-/* The index of the first float that is NaN or infinite; -1 where there is none. */
-AVX512 NATIVE(jlong, firstNotFinite)(JNIEnv *env, jclass type, jlong at, jlong count) {
-  const float *x = FLOATS(at);
-  __m512i exponent = _mm512_set1_epi32(0x7f800000);
-  int64_t i = 0;
-  for (; i + WIDTH <= count; i += WIDTH) {
-    __m512i bits = _mm512_and_si512(_mm512_loadu_si512(x + i), exponent);
-    __mmask16 wrong = _mm512_cmpeq_epi32_mask(bits, exponent);
-    if (wrong) {
-      return i + __builtin_ctz(wrong);
-    }
-  }
-  for (; i < count; i++) {
-    if (!__builtin_isfinite(x[i])) {
-      return i;
-    }
-  }
-  return -1;
-}

@@ -98,7 +98,4 @@ final class NativeKernels {
       long scaled,
       long scores,
       long out);
-
-  /** Index of the first float that is NaN or infinite; −1 where there is none. */
-  static native long firstNotFinite(long floats, long count);
 }
