@@ -167,7 +167,7 @@ public final class ContaminationReport {
         }
       }
     } finally {
-      found.unpersist(false);
+      found.unpersist(true);
     }
   }
 

@@ -69,7 +69,9 @@ public final class ItemIndexer {
       parts.map(Indexed::part).toLocalIterator().forEachRemaining(joined::add);
       return joined.index(config.ngramUnits(), config.maxItemsPerNgram());
     } finally {
-      parts.unpersist(false);
+      // Waiting: a command that refuses its items ends here, and Spark would complain in its
+      // shutdown.
+      parts.unpersist(true);
     }
   }
 
