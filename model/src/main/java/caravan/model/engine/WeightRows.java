@@ -46,37 +46,44 @@ final class WeightRows {
    */
   static void unpack(WeightMatrix matrix, int from, int to, long target) {
     int cols = matrix.cols();
-    Buffer rows = Buffer.view(target, (long) (to - from) * cols);
+    int bound = Buffer.LANES.loopBound(cols);
     for (int row = from; row < to; row++) {
-      int at = (row - from) * cols;
-      int bound = Buffer.LANES.loopBound(cols);
+      long at = target + (long) (row - from) * cols * Float.BYTES;
       if (matrix.type() == WeightType.BF16) {
-        halves(matrix.row(row), rows, at, bound);
+        halves(matrix.row(row), at, bound);
       } else {
-        bytes(matrix.row(row), matrix.scales(row), rows, at, bound);
+        bytes(matrix.row(row), matrix.scales(row), at, bound);
       }
       for (int col = bound; col < cols; col++) {
-        rows.set(at + col, matrix.element(row, col));
+        RawMemory.set(at + (long) col * Float.BYTES, matrix.element(row, col));
       }
     }
   }
 
-  private static void halves(long row, Buffer target, int at, int count) {
+  private static void halves(long row, long target, int count) {
     for (int j = 0; j < count; j += WIDTH) {
       IntVector pairs = Memory.ints(row + 2L * j).rearrange(PAIRS);
-      target.store(
-          at + j,
+      store(
+          target + (long) j * Float.BYTES,
           pairs.lanewise(VectorOperators.LSHL, PAIR_SHIFT).and(UPPER_HALF).reinterpretAsFloats());
     }
   }
 
-  private static void bytes(long row, long scales, Buffer target, int at, int count) {
+  private static void bytes(long row, long scales, long target, int count) {
     for (int j = 0; j < count; j += WIDTH) {
       IntVector quads = Memory.ints(row + j).rearrange(QUADS);
       IntVector top = quads.lanewise(VectorOperators.LSHL, QUAD_SHIFT);
       FloatVector values = MatrixVector.part(top, 0);
       float scale = Memory.get(scales + (long) (j / WeightType.BLOCK) * Float.BYTES);
-      target.store(at + j, values.mul(scale));
+      store(target + (long) j * Float.BYTES, values.mul(scale));
+    }
+  }
+
+  private static void store(long address, FloatVector vector) {
+    if (Memory.DIRECT) {
+      Memory.store(address, vector);
+    } else {
+      Memory.storeOneByOne(address, vector);
     }
   }
 }

@@ -3,10 +3,11 @@ package caravan.model.engine;
 import caravan.model.AdapterLayout;
 import caravan.model.ParameterLayout;
 import caravan.model.ParameterLayout.Tensor;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.bytedeco.javacpp.FloatPointer;
@@ -36,7 +37,10 @@ final class Weights implements AutoCloseable {
   private ShortPointer halves;
 
   /** Offsets of the matrices there. */
-  private final Map<Tensor, Long> halfPlaces = new LinkedHashMap<>();
+  private final Map<Tensor, Long> halfPlaces = new HashMap<>();
+
+  /** Those matrices: a list, over which a step goes without an iterator. */
+  private final List<Tensor> halved = new ArrayList<>();
 
   /** Gains of the attention and feed-forward norms, [hidden] each, by layer. */
   private final Buffer[] attentionNorm;
@@ -171,7 +175,8 @@ final class Weights implements AutoCloseable {
   void round(Worker worker) {
     boolean first = worker.settled != this;
     worker.settled = this;
-    for (Tensor tensor : halfPlaces.keySet()) {
+    for (int i = 0; i < halved.size(); i++) {
+      Tensor tensor = halved.get(i);
       if (first || !frozen.contains(tensor)) {
         long from = worker.from(tensor.rows()) * (long) tensor.cols();
         long to = worker.to(tensor.rows()) * (long) tensor.cols();
@@ -197,6 +202,7 @@ final class Weights implements AutoCloseable {
       long length = 0;
       for (Tensor tensor : layout.tensors()) {
         if (!tensor.isNorm() && packed(tensor) == null) {
+          halved.add(tensor);
           halfPlaces.put(tensor, length);
           length += tensor.length();
         }

@@ -17,8 +17,13 @@ class SteadyMemoryTest {
   /** The loss that a step returns, 32 bytes, and a thousandth of what it takes to measure. */
   private static final long RESULT = 64;
 
-  @ParameterizedTest(name = "threads, bf16, recompute, dropout, documents per row: {0}")
-  @CsvSource({"1 false false 0 1", "1 true true 0 2"})
+  @ParameterizedTest(name = "threads, bf16, recompute, dropout, documents per row, base: {0}")
+  @CsvSource({
+    "1 false false 0 1 none",
+    "1 true true 0.1 2 none",
+    "1 false false 0.1 1 F32",
+    "1 true false 0 1 Q8_0"
+  })
   void a_thousand_steps_take_no_more_memory(String arguments) throws Exception {
     long[] grew = grew(arguments.split(" "));
     assertThat(grew[0]).as("bytes of heap per step").isLessThanOrEqualTo(RESULT);

@@ -1,10 +1,14 @@
 package caravan.model.engine;
 
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
+import caravan.model.LoraConfig;
 import caravan.model.ParameterLayout;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -21,7 +25,8 @@ final class SteadySteps {
   private SteadySteps() {}
 
   /**
-   * @param arguments threads, bf16 (where there is oneDNN), recompute, dropout, documents per row
+   * @param arguments threads, bf16 (where there is oneDNN), recompute, dropout, documents per row,
+   *     and how the base lies that adapters stand beside; none for training all parameters
    */
   public static void main(String[] arguments) throws IOException {
     int threads = Integer.parseInt(arguments[0]);
@@ -34,14 +39,19 @@ final class SteadySteps {
     TokenBatch batch = batch(config, Integer.parseInt(arguments[4]));
     Objective objective = new Objective(0, 0, dropout, dropout, 1);
     TrainingPass pass = TrainingPass.whole(objective, 0, batch);
-    long length = new ParameterLayout(config).length();
-    try (CpuEngine engine = new CpuEngine(config, threads, options);
+    Optional<WeightType> base = beside(arguments[5]);
+    AdapterLayout adapters =
+        new AdapterLayout(
+            config, new LoraConfig(4, 8, dropout, LoraConfig.PROJECTIONS, false, List.of()));
+    long length = base.isPresent() ? adapters.length() : new ParameterLayout(config).length();
+    try (FrozenBase frozen = base(config, base.orElse(WeightType.F32));
+        CpuEngine engine =
+            base.isPresent()
+                ? new CpuEngine(adapters, frozen, threads, options)
+                : new CpuEngine(config, threads, options);
         FloatPointer parameters = new FloatPointer(length);
         FloatPointer gradient = new FloatPointer(length)) {
-      Random random = new Random(1);
-      for (long i = 0; i < length; i++) {
-        parameters.put(i, (float) random.nextGaussian() / 10);
-      }
+      fill(parameters);
       for (int step = 0; step < WARM; step++) {
         engine.lossAndGradient(parameters, gradient, batch, pass);
       }
@@ -59,6 +69,31 @@ final class SteadySteps {
               + (Pointer.totalBytes() - outside)
               + " "
               + (residentBytes() - resident));
+    }
+  }
+
+  private static Optional<WeightType> beside(String base) {
+    return base.equals("none") ? Optional.empty() : Optional.of(WeightType.valueOf(base));
+  }
+
+  /** A base of random numbers. */
+  private static FrozenBase base(LlamaConfig config, WeightType type) {
+    FloatPointer floats = new FloatPointer(new ParameterLayout(config).length());
+    fill(floats);
+    if (type == WeightType.F32) {
+      return new FrozenBase(config, floats);
+    }
+    FrozenBase packed = FrozenBase.packed(config, type);
+    for (ParameterLayout.Tensor tensor : new ParameterLayout(config).tensors()) {
+      packed.put(tensor.offset(), floats.getPointer(tensor.offset()), tensor.length());
+    }
+    return packed;
+  }
+
+  private static void fill(FloatPointer floats) {
+    Random random = new Random(1);
+    for (long i = 0; i < floats.capacity(); i++) {
+      floats.put(i, (float) random.nextGaussian() / 10);
     }
   }
 
