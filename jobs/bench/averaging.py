@@ -204,10 +204,17 @@ class Growth(threading.Thread):
             except (OSError, IndexError, ValueError, AttributeError, StopIteration):
                 pass  # not a JVM yet, or it has ended
 
-    def heap(self):
-        """Kilobytes that the JVM has taken for its heap."""
+    def beside_heap(self):
+        """Kilobytes in memory outside of the heap's addresses."""
         info = subprocess.run(["jcmd", str(self.pid), "GC.heap_info"], capture_output=True, text=True, check=False).stdout
-        return int(re.search(r"heap\s+total (\d+)K", info).group(1))
+        first, end = (int(address, 16) for address in re.search(r"\[0x(\w+), 0x(\w+)\)", info).groups())
+        total, counted = 0, False
+        for line in Path(f"/proc/{self.pid}/smaps").read_text().splitlines():
+            if mapping := re.match(r"([0-9a-f]+)-[0-9a-f]+ ", line):
+                counted = not first <= int(mapping.group(1), 16) < end
+            elif counted and line.startswith("Rss:"):
+                total += int(line.split()[1])
+        return total
 
     def sample(self):
         heap = subprocess.run(["jcmd", str(self.pid), "GC.class_histogram"], capture_output=True, text=True, check=False).stdout.splitlines()
@@ -216,7 +223,7 @@ class Growth(threading.Thread):
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         return dict(
             live_heap_mb=int(total.split()[2]) / 1e6,
-            beside_heap_mb=int(status["VmRSS"].split()[0]) / 1e3 - self.heap() / 1e3,
+            beside_heap_mb=self.beside_heap() / 1e3,
             threads=int(status["Threads"]),
             open_files=len(os.listdir(f"/proc/{self.pid}/fd")),
             spark_files=len(files),

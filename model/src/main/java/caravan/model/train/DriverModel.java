@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.bytedeco.javacpp.FloatPointer;
@@ -84,8 +85,8 @@ final class DriverModel implements TrainedModel {
   }
 
   @Override
-  public AveragingMaster.Round round(JavaRDD<MultiDataSet> data) {
-    return master.round(data);
+  public AveragingMaster.Round round(Supplier<JavaRDD<MultiDataSet>> data) {
+    return master.round(data.get());
   }
 
   @Override

@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.util.SerializableConfiguration;
@@ -57,10 +58,10 @@ final class SlicedModel implements TrainedModel {
   private final Set<Integer> waiting = ConcurrentHashMap.newKeySet();
 
   /** Rounds since the origin, in their order. */
-  private List<Done> rounds = List.of();
+  private final List<Done> rounds = new ArrayList<>();
 
-  /** A round that could be trained again. */
-  private record Done(JavaRDD<MultiDataSet> data, int stepAfter) {}
+  /** A round that could be trained again: an RDD of each would be kilobytes until a checkpoint. */
+  private record Done(Supplier<JavaRDD<MultiDataSet>> data, int stepAfter) {}
 
   SlicedModel(JavaSparkContext spark, Trainer.Setup setup) {
     this.spark = spark;
@@ -131,11 +132,11 @@ final class SlicedModel implements TrainedModel {
   }
 
   @Override
-  public AveragingMaster.Round round(JavaRDD<MultiDataSet> data) {
+  public AveragingMaster.Round round(Supplier<JavaRDD<MultiDataSet>> data) {
     begin();
     return surviving(
         () -> {
-          AveragingMaster.Round done = master.round(data);
+          AveragingMaster.Round done = master.round(data.get());
           remember(new Done(data, exchange.state().step()));
           forgetMoments();
           return done;
@@ -150,9 +151,7 @@ final class SlicedModel implements TrainedModel {
   }
 
   private synchronized void remember(Done done) {
-    List<Done> all = new ArrayList<>(rounds);
-    all.add(done);
-    rounds = List.copyOf(all);
+    rounds.add(done);
   }
 
   /** Moments of the last two rounds, of checkpoints, and of what is about to be one, are kept. */
@@ -171,7 +170,7 @@ final class SlicedModel implements TrainedModel {
   /** From now on what was saved is where lost slices come from. */
   private synchronized void saved(String directory, int step) {
     origin = saved(directory, step, vectors);
-    rounds = rounds.stream().filter(round -> round.stepAfter > step).toList();
+    rounds.removeIf(round -> round.stepAfter <= step);
   }
 
   /** Makes a state again that was lost: the last one whose step is at most {@code step}. */
@@ -185,7 +184,7 @@ final class SlicedModel implements TrainedModel {
     SlicedExchange averaging = exchange();
     AveragingMaster trainer = master(averaging);
     averaging.begin(from);
-    replayed.forEach(round -> trainer.round(round.data));
+    replayed.forEach(round -> trainer.round(round.data.get()));
     return averaging.state();
   }
 
@@ -221,10 +220,10 @@ final class SlicedModel implements TrainedModel {
   }
 
   @Override
-  public void restore(CheckpointStore.Found checkpoint, int step) {
+  public synchronized void restore(CheckpointStore.Found checkpoint, int step) {
     exchange.release();
     origin = saved(checkpoint.path(), step, vectors);
-    rounds = List.of();
+    rounds.clear();
   }
 
   @Override

@@ -4,6 +4,7 @@ import caravan.model.checkpoint.CheckpointStore;
 import java.io.Serializable;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.spark.api.java.JavaRDD;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -17,9 +18,10 @@ interface TrainedModel extends AutoCloseable {
   /**
    * Trains one round.
    *
-   * @param data one partition per worker, every element a batch
+   * @param data makes the round's data, the same each time: one partition per worker, every element
+   *     a batch. It is kept while the round may have to be trained again, so it must be small.
    */
-  AveragingMaster.Round round(JavaRDD<MultiDataSet> data);
+  AveragingMaster.Round round(Supplier<JavaRDD<MultiDataSet>> data);
 
   /**
    * Becomes what a checkpoint holds.

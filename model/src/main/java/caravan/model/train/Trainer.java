@@ -12,12 +12,10 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -253,9 +251,9 @@ public final class Trainer {
   private void train(int steps) {
     TrainingState before = state;
     long start = System.nanoTime();
-    JavaRDD<MultiDataSet> data =
-        Batches.ofWorkers(spark, config, setup.data(), order, state.position(), steps);
-    AveragingMaster.Round done = model.round(data);
+    long position = state.position();
+    AveragingMaster.Round done =
+        model.round(() -> Batches.ofWorkers(spark, config, setup.data(), order, position, steps));
     double seconds = (System.nanoTime() - start) / 1e9;
     state = state.after(done, steps * config.stepSequences());
     new Divergence(config, order, store).check(before, done);

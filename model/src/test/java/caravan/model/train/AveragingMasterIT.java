@@ -86,11 +86,12 @@ class AveragingMasterIT {
     ComputationGraph expected = Trainer.initial(setup);
     try (SlicedModel model = new SlicedModel(spark, setup)) {
       for (int round = 0; round < ROUNDS; round++) {
+        int first = round * 2 * STEPS;
         Optional<String> kill =
             round == 1 ? Optional.of(output.resolve("killed").toString()) : Optional.empty();
-        AveragingMaster.Round report = model.round(data(round * 2 * STEPS, kill));
+        AveragingMaster.Round report = model.round(() -> data(first, kill));
         assertThat(report.workers()).hasSize(2);
-        byHand(expected, round * 2 * STEPS);
+        byHand(expected, first);
       }
       assertThat(output.resolve("killed")).exists();
       assertThat(parameters(model, output)).containsExactly(GraphState.of(expected).parameters());
@@ -104,7 +105,7 @@ class AveragingMasterIT {
     batches(0, STEPS).forEachRemaining(expected::fit);
     try (SlicedModel model = new SlicedModel(spark, setup)) {
       AveragingMaster.Round report =
-          model.round(data(0, Optional.of(output.resolve("killed").toString())));
+          model.round(() -> data(0, Optional.of(output.resolve("killed").toString())));
       assertThat(report.workers()).hasSize(1);
       assertThat(parameters(model, output)).containsExactly(GraphState.of(expected).parameters());
     }

@@ -9,20 +9,26 @@ import caravan.model.LlamaGraph;
 import caravan.model.ParameterRanges;
 import caravan.model.checkpoint.SpecialTokens;
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.rdd.RDD;
+import org.apache.spark.storage.BlockId;
 import org.apache.spark.storage.RDDBlockId;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.junit.jupiter.api.AfterAll;
@@ -105,21 +111,87 @@ class SlicedExchangeSparkTest {
     awaitStates(Set.of());
   }
 
+  /** Without a checkpoint, so that every round may have to be trained again. */
+  @Test
+  void roundsThatAreOverLeaveNoDataNoSlicesAndNoShuffles(@TempDir Path output)
+      throws InterruptedException {
+    List<WeakReference<RDD<MultiDataSet>>> made = new ArrayList<>();
+    try (SlicedModel model = new SlicedModel(spark, setup(output, Map.of("workers", 3)))) {
+      for (int round = 0; round < 12; round++) {
+        model.round(
+            () -> {
+              JavaRDD<MultiDataSet> data = data(0);
+              made.add(new WeakReference<>(data.rdd()));
+              return data;
+            });
+      }
+      await(
+          () -> {
+            System.gc();
+            return "data of rounds: " + made.stream().filter(r -> r.get() != null).count();
+          },
+          "data of rounds: [0-3]");
+      await(() -> "states: " + states().size(), "states: 1");
+      await(() -> "shuffles: " + shuffleFiles(), "shuffles: 0");
+    }
+    assertThat(made).hasSize(12);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"fp32", "bf16"})
+  void aRoundWithoutBatchesFailsAndChangesNothing(String precision, @TempDir Path output)
+      throws InterruptedException {
+    Trainer.Setup setup = setup(output, Map.of("workers", 3, "exchangePrecision", precision));
+    try (SlicedModel expected = new SlicedModel(spark, setup);
+        SlicedModel model = new SlicedModel(spark, setup)) {
+      expected.round(() -> data(0));
+      model.round(() -> data(0));
+      assertThatThrownBy(() -> model.round(() -> data(1, List.of(0, 0, 0))))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("training round: no worker got a batch");
+      assertThat(model.round(() -> data(1)).losses())
+          .containsExactly(expected.round(() -> data(1)).losses());
+      await(() -> "states: " + states().size(), "states: 2");
+    }
+  }
+
+  @Test
+  void aWorkerWithoutABatchLeavesTheMeanToTheOthersAsTheStockExchangeDoes() {
+    ComputationGraph stock = graph();
+    AveragingMaster onDriver = Masters.stock(spark, stock, 3, 4);
+    SlicedExchange slices = exchange(Optional.empty());
+    AveragingMaster onExecutors = master(slices);
+    List<List<Integer>> batches = List.of(List.of(2, 0, 1), List.of(0, 0, 2), List.of(0, 1, 0));
+    int steps = 0;
+    for (int round = 0; round < batches.size(); round++) {
+      List<Integer> counts = batches.get(round);
+      AveragingMaster.Round wanted = onDriver.round(data(round, counts));
+      AveragingMaster.Round got = onExecutors.round(data(round, counts));
+      assertThat(got.losses()).containsExactly(wanted.losses());
+      assertThat(got.targetTokens()).isEqualTo(wanted.targetTokens());
+      assertThat(got.workers()).hasSize((int) counts.stream().filter(n -> n > 0).count());
+      assertThat(state(slices)).containsExactly(state(stock));
+      steps += Collections.max(counts);
+      assertThat(slices.state().step()).isEqualTo(steps);
+    }
+    slices.release();
+  }
+
   @Test
   void slicesThatAreLostBeforeAMeasurementAreTrainedAgain(@TempDir Path output) {
     Trainer.Setup setup = setup(output, Map.of("workers", 3, "validationSequences", 9L));
     Validator validator =
         Validator.heldOut(spark, setup.config(), setup.validation().orElseThrow());
     try (SlicedModel model = new SlicedModel(spark, setup)) {
-      model.round(data(0));
-      model.round(data(1));
+      model.round(() -> data(0));
+      model.round(() -> data(1));
       double loss = model.measured(validator::loss);
       spark
           .getPersistentRDDs()
           .keySet()
           .forEach(rdd -> SparkEnv.get().blockManager().removeRdd(rdd));
       assertThat(model.measured(validator::loss)).isEqualTo(loss);
-      assertThat(model.round(data(2)).losses()).hasSize(2);
+      assertThat(model.round(() -> data(2)).losses()).hasSize(2);
     }
   }
 
@@ -324,11 +396,16 @@ class SlicedExchangeSparkTest {
 
   /** Three workers of one, two and two batches of four sequences. */
   private static JavaRDD<MultiDataSet> data(int round) {
+    return data(round, List.of(1, 2, 2));
+  }
+
+  /** So many batches of four sequences for each of three workers. */
+  private static JavaRDD<MultiDataSet> data(int round, List<Integer> batches) {
     SequenceOrder order = new SequenceOrder(60, 3);
     return spark
         .parallelize(List.of(0, 1, 2), 3)
         .mapPartitionsWithIndex(
-            (w, unused) -> Batches.iterator(DATA, order, round * 24L + w * 8L, 4, w == 0 ? 1 : 2),
+            (w, unused) -> Batches.iterator(DATA, order, round * 24L + w * 8L, 4, batches.get(w)),
             true);
   }
 
@@ -392,10 +469,22 @@ class SlicedExchangeSparkTest {
 
   /** Blocks are deleted in the background. */
   private static void awaitStates(Set<Integer> wanted) throws InterruptedException {
-    for (int tenths = 0; !states().equals(wanted); tenths++) {
-      assertThat(tenths).as("states " + states() + ", wanted " + wanted).isLessThan(300);
+    await(() -> "states " + states(), Pattern.quote("states " + wanted));
+  }
+
+  private static void await(Supplier<String> got, String wanted) throws InterruptedException {
+    for (int tenths = 0; !got.get().matches(wanted); tenths++) {
+      assertThat(tenths).as(got.get() + ", wanted " + wanted).isLessThan(300);
       Thread.sleep(100);
     }
+  }
+
+  private static long shuffleFiles() {
+    return JavaConverters.seqAsJavaList(
+            SparkEnv.get().blockManager().diskBlockManager().getAllBlocks())
+        .stream()
+        .filter(BlockId::isShuffle)
+        .count();
   }
 
   /** Ids of the states of which blocks are stored. */
