@@ -103,6 +103,25 @@ class LoraSparkTest {
     }
   }
 
+  @Test
+  void adaptersThatNameNoBaseAskForIt() throws IOException {
+    Path named = Path.of(adapters, "checkpoints/step-00000003");
+    Path nameless = Files.createDirectory(folder.resolve("nameless"));
+    Files.copy(
+        named.resolve("adapter_model.safetensors"), nameless.resolve("adapter_model.safetensors"));
+    Path config = nameless.resolve("adapter_config.json");
+    String text = Files.readString(named.resolve("adapter_config.json"));
+    Files.writeString(config, text.replace("\"" + base + "\"", "null"));
+
+    Said said = inspect(nameless);
+    assertThat(said.err())
+        .isEqualTo(
+            "caravan inspect: %s: base_model_name_or_path is missing; say where the base lies by lora.base\n"
+                .formatted(config));
+    assertThat(said.status()).isEqualTo(2);
+    assertThat(inspect(nameless, "lora.base=" + base).status()).isZero();
+  }
+
   private static String missed(String command) {
     return "caravan %s: the base of the adapters in %s/checkpoints/step-00000003: %s does not exist, wanted a Hugging Face model directory, a checkpoint, or the output of pretrain or sft; put it there, or say where it lies by lora.base\n"
         .formatted(command, adapters, base);

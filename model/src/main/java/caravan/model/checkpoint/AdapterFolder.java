@@ -90,6 +90,11 @@ final class AdapterFolder {
   }
 
   private Checkpoint base() {
+    if (adaptation.base().isEmpty()) {
+      throw new IllegalArgumentException(
+          directory.path(PeftFiles.CONFIG)
+              + ": base_model_name_or_path is missing; say where the base lies by lora.base");
+    }
     try {
       return Checkpoints.open(adaptation.base(), directory.hadoop());
     } catch (IllegalArgumentException e) {

@@ -186,7 +186,7 @@ final class PeftFiles {
               targets(json.path("target_modules")),
               json.path("use_rslora").asBoolean(),
               names(json.path("modules_to_save")));
-      return new Adaptation(lora, json.path("base_model_name_or_path").asText());
+      return new Adaptation(lora, json.path("base_model_name_or_path").asText(""));
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(where + ": " + e.getMessage(), e);
     }
