@@ -2,7 +2,7 @@
 
 The weights are a GGUF file's, or random ones of a shape with 110M parameters (12 layers of 768, 12 heads, 32,000 ids). Our export
 writes them for the peers: GGUF in F32 and Q8_0, llama2.c's version 0 (whose rotary base and epsilon may differ from the model's: that
-costs no time). llama.cpp is compiled for this machine from llama-cpp-python's source distribution on first use (ten minutes),
+costs no time; without grouped-query attention, which this run.c lacks). llama.cpp is compiled for this machine from llama-cpp-python's source distribution on first use (ten minutes),
 llama2.c's run.c, as PyPI's llamac2py carries it, by gcc with its fast flags.
 
 Every side is a process of its own, in turn in each round; in it, after one pass that is not timed, --passes more: a prompt of
@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -120,6 +121,10 @@ def measure(o, work):
     llama2c(work, python, shape)
     threads = [int(n) for n in o.threads.split(",")]
     sides = o.sides.split(",")
+    heads, groups = struct.unpack_from("<ii", (work / "llama2c.bin").open("rb").read(28), 12)
+    if "llama2.c" in sides and heads != groups:
+        print(f"llama2.c is left out: that version of run.c knows no grouped keys and values ({heads} heads, {groups} of them)", file=sys.stderr, flush=True)
+        sides.remove("llama2.c")
     found = {}
     for number in range(o.rounds):
         for n in threads:
