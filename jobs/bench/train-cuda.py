@@ -1,7 +1,8 @@
 """Our CUDA engine beside PyTorch on the same GPU in the same run.
 
-Parts: gradients (against CpuEngine), sanitizer, train (500 steps, same data and weights), speed (tokens/s and MFU at 135M, 1B
-and 3B parameters, memory by part, time by kernel), decode. The peer is peers/torch_llama.py: torch.compile, scaled_dot_product_attention,
+Parts: checks (gradients and steps of everything the engine trains, against CpuEngine), sanitizer (the same under compute-sanitizer),
+train (500 steps, same data and weights), speed (tokens/s and MFU at 135M, 1B and 3B parameters, memory by part, time by kernel), lora
+(adapters of rank 16 at 1B, beside peft), decode. The peer of the others is peers/torch_llama.py: torch.compile, scaled_dot_product_attention,
 fused AdamW. Needs a GPU, and a Python with PyTorch (--python). Neither Spark nor ND4J is used: --java and --classpath may name a
 jlinked runtime (java.base, java.logging, java.management, jdk.incubator.vector, jdk.unsupported) and a few small jars.
 """
@@ -78,21 +79,32 @@ class Runner:
         return self.run([self.arguments.python, BENCH / "peers/torch_llama.py", part, *settings], limit)
 
 
-def gradients(runner):
-    found, _ = runner.ours("gradients", options(SMALL, threads=8, precisions="fp32,tf32,bf16"), 200)
-    for f in found:
-        print(f"gradients {f['precision']}: loss {f['loss']:.6f} (CpuEngine {f['cpu_loss']:.6f}), largest relative difference of a "
-              f"tensor's gradient {f['worst_relative_difference']:.1e} ({f['tensor']})")
+def checks(runner):
+    """Gradients and steps beside CpuEngine in fp32; the difference is the largest of a tensor, relative to its norm."""
+    found, text = runner.ours("checks", options(SMALL, threads=8, precisions=runner.arguments.precisions), 300)
+    print_checks(found, text)
     return found
 
 
+def print_checks(found, text):
+    for f in found:
+        worst = max(f["difference"], f["loss"])
+        print(f"{f['precision']:5}{f['case']:42}{f['difference']:9.1e} ({f['tensor']}), losses {f['loss']:.1e}, "
+              f"allowed {f['tolerance']:.0e}{'' if worst <= f['tolerance'] else '   FURTHER AWAY'}")
+    if "Exception" in text:
+        print(" | ".join(line for line in text.splitlines() if "Exception" in line))
+
+
 def sanitizer(runner):
+    """compute-sanitizer over every check, of a model small enough to run under it."""
     result = {}
-    for tool in ("memcheck", "racecheck"):
-        _, text = runner.ours("gradients", options(TINY, threads=2, precisions="bf16"), 240, "compute-sanitizer", "--tool", tool)
+    for tool in runner.arguments.tools.split(","):
+        found, text = runner.ours("checks", options(TINY, threads=2, precisions="bf16"), 400, "compute-sanitizer", "--tool", tool)
         summary = [line for line in text.splitlines() if "SUMMARY" in line]
         result[tool] = summary[-1].replace("=", "").strip() if summary else "no summary"
-        print(f"compute-sanitizer {tool}: {result[tool]}")
+        print(f"compute-sanitizer {tool}, {len(found)} checks: {result[tool]}")
+        if "Exception" in text:
+            print(" | ".join(line for line in text.splitlines() if "Exception" in line))
     return result
 
 
@@ -142,10 +154,31 @@ def speed(runner):
                 print(f"{name:6}{batch:4}×{shape['seq']} {engine:27}{f['tokens_per_second']:11.0f}{f['milliseconds_per_step']:10.2f}"
                       f"{100 * mfu:7.1f}%{memory:7.1f}")
                 result[f"{name} {engine}"] = {**f, "mfu": mfu}
-        if ours:
-            print("  memory by part, MiB: " + ", ".join(f"{k} {v >> 20}" for k, v in ours[0]["memory"].items() if v >> 20))
-            table = text[text.find("time by kernel"):].splitlines()[:runner.arguments.kernels + 1]
-            print("\n".join("  " + line for line in table))
+        print_parts(runner, ours, text)
+    return result
+
+
+def print_parts(runner, ours, text):
+    if ours:
+        print("  memory by part, MiB: " + ", ".join(f"{k} {v >> 20}" for k, v in ours[0]["memory"].items() if v >> 20))
+        table = text[text.find("time by kernel"):].splitlines()[:runner.arguments.kernels + 1]
+        print("\n".join("  " + line for line in table))
+
+
+def lora(runner):
+    """Steps of adapters beside a frozen base of 1B weights, beside peft's; speed says what training all of it takes."""
+    settings = options(SHAPES["1B"], batch=BATCHES["1B"], steps=10, recompute="none", rank=16)
+    ours, text = runner.ours("speed", [*settings, "precision=bf16"], 240)
+    peer, _ = runner.run([runner.arguments.python, BENCH / "peers/torch_lora.py", *settings], 240)
+    result = {}
+    for engine, rows in (("ours", ours), ("peft", peer)):
+        if rows:
+            f = rows[0]
+            memory = f["memory"].get("peak", sum(f["memory"].values())) / 2**30
+            print(f"LoRA 1B, rank 16, {engine:5}{f['tokens_per_second']:8.0f} tokens/s {f['milliseconds_per_step']:8.2f} ms/step {memory:6.1f} GiB, "
+                  f"{f['parameters']} trained")
+            result[engine] = f
+    print_parts(runner, ours, text)
     return result
 
 
@@ -165,13 +198,15 @@ def decode(runner):
     return result
 
 
-PARTS = {"gradients": gradients, "train": train, "speed": speed, "decode": decode, "sanitizer": sanitizer}
+PARTS = {"checks": checks, "train": train, "speed": speed, "lora": lora, "decode": decode, "sanitizer": sanitizer}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default=",".join(PARTS), help="of " + ", ".join(PARTS))
     parser.add_argument("--shapes", default=",".join(SHAPES), help="of " + ", ".join(SHAPES))
+    parser.add_argument("--precisions", default="fp32,tf32,bf16", help="of the checks")
+    parser.add_argument("--tools", default="memcheck,racecheck", help="of compute-sanitizer")
     parser.add_argument("--peers", default="autocast,bf16", help="how the peer keeps weights: autocast (fp32), bf16 (and fp32 masters)")
     parser.add_argument("--steps", type=int, default=500, help="of the loss curve")
     parser.add_argument("--text", default=BENCH.parents[1] / "README.md", help="file whose bytes the loss curve learns")

@@ -1,8 +1,10 @@
 package caravan.model.engine.cuda;
 
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
+import caravan.model.LoraConfig;
 import caravan.model.ParameterLayout;
-import caravan.model.engine.CpuEngine;
+import caravan.model.engine.FrozenBase;
 import caravan.model.engine.LlamaEngine;
 import caravan.model.engine.ResidentTraining;
 import caravan.model.engine.TokenBatch;
@@ -10,16 +12,15 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.bytedeco.javacpp.FloatPointer;
 
@@ -38,11 +39,11 @@ public final class CudaBench {
   }
 
   /**
-   * @param args gradients, train, speed, decode or compile, then key=value
+   * @param args checks, train, speed, decode or compile, then key=value
    */
   public static void main(String[] args) throws IOException {
     if (args.length == 0) {
-      throw new IllegalArgumentException("wanted gradients, train, speed, decode or compile");
+      throw new IllegalArgumentException("wanted checks, train, speed, decode or compile");
     }
     Map<String, String> options = new HashMap<>();
     for (int i = 1; i < args.length; i++) {
@@ -51,11 +52,13 @@ public final class CudaBench {
     }
     CudaBench bench = new CudaBench(options);
     switch (args[0]) {
-      case "gradients" -> bench.gradients();
+      case "checks" -> bench.checks();
       case "train" -> bench.train();
       case "speed" -> bench.speed();
       case "decode" -> bench.decode();
-      case "compile" -> bench.compile();
+      case "compile" ->
+          KernelSizes.print(
+              options.get("architectures").split(","), Optional.ofNullable(options.get("out")));
       default -> throw new IllegalArgumentException("no part named " + args[0]);
     }
   }
@@ -79,61 +82,42 @@ public final class CudaBench {
         true);
   }
 
-  private CudaEngine engine(Precision precision) {
+  private CudaEngine engine() {
+    return new CudaEngine(config(), engineOptions());
+  }
+
+  private CudaEngine beside(AdapterLayout adapters, FloatPointer base) {
+    return new CudaEngine(adapters, new FrozenBase(adapters.config(), base), engineOptions());
+  }
+
+  private CudaEngine.Options engineOptions() {
     boolean recompute = "block".equals(options.get("recompute"));
-    return new CudaEngine(config(), new CudaEngine.Options(0, precision, recompute));
+    return new CudaEngine.Options(0, Precision.named(options.get("precision")), recompute);
+  }
+
+  /** Of every projection, where rank says so. */
+  private Optional<AdapterLayout> adapters(LlamaConfig config) {
+    return Optional.ofNullable(options.get("rank"))
+        .map(Integer::parseInt)
+        .map(rank -> new LoraConfig(rank, 2 * rank, 0, LoraConfig.PROJECTIONS, false, List.of()))
+        .map(lora -> new AdapterLayout(config, lora));
   }
 
   private TokenBatch randomBatch(LlamaConfig config, Random random) {
     return RandomModel.batch(config, number("batch"), number("seq"), random);
   }
 
-  private static void print(String format, Object... values) {
+  static void print(String format, Object... values) {
     System.out.println("BENCH {" + String.format(Locale.ROOT, format, values) + "}");
   }
 
-  /** Relative differences of the loss and of each tensor's gradient from CpuEngine's. */
-  private void gradients() {
-    LlamaConfig config = config();
-    ParameterLayout layout = new ParameterLayout(config);
-    TokenBatch batch = randomBatch(config, new Random(2));
-    try (FloatPointer parameters = RandomModel.parameters(config, 1);
-        FloatPointer expected = new FloatPointer(layout.length());
-        FloatPointer actual = new FloatPointer(layout.length())) {
-      double wanted;
-      try (CpuEngine oracle = new CpuEngine(config, number("threads"))) {
-        wanted = oracle.lossAndGradient(parameters, expected, batch);
-      }
-      for (String name : options.get("precisions").split(",")) {
-        try (CudaEngine engine = engine(Precision.named(name))) {
-          double loss = engine.lossAndGradient(parameters, actual, batch);
-          double worst = 0;
-          String where = "";
-          for (ParameterLayout.Tensor tensor : layout.tensors()) {
-            double difference = difference(actual, expected, tensor);
-            if (!(difference <= worst)) {
-              worst = difference;
-              where = tensor.name();
-            }
-          }
-          print(
-              "\"part\": \"gradients\", \"precision\": \"%s\", \"loss\": %.7f, \"cpu_loss\": %.7f,"
-                  + " \"worst_relative_difference\": %.3e, \"tensor\": \"%s\"",
-              name, loss, wanted, worst, where);
-        }
-      }
+  private void checks() {
+    List<Precision> precisions =
+        Arrays.stream(options.get("precisions").split(",")).map(Precision::named).toList();
+    try (CudaChecks checks =
+        new CudaChecks(config(), number("batch"), number("seq"), number("threads"))) {
+      checks.report(precisions, options.getOrDefault("case", ""));
     }
-  }
-
-  private static double difference(FloatPointer a, FloatPointer b, ParameterLayout.Tensor tensor) {
-    double squares = 0;
-    double norm = 1e-30;
-    for (long i = tensor.offset(); i < tensor.offset() + tensor.length(); i++) {
-      double d = (double) a.get(i) - b.get(i);
-      squares += d * d;
-      norm += (double) b.get(i) * b.get(i);
-    }
-    return Math.sqrt(squares / norm);
   }
 
   /**
@@ -149,7 +133,7 @@ public final class CudaBench {
     try (FileChannel data = FileChannel.open(Path.of(options.get("data")));
         FloatPointer parameters = RandomModel.parameters(config, 3);
         FloatPointer moments = RandomModel.zeros(2 * length);
-        CudaEngine engine = engine(Precision.named(options.get("precision")))) {
+        CudaEngine engine = engine()) {
       write(parameters, length, Path.of(options.get("weights")));
       ResidentTraining training =
           engine.train(parameters, moments, adam(options.get("decay"))).orElseThrow();
@@ -207,16 +191,19 @@ public final class CudaBench {
   /** Tokens per second of training steps, memory by part, and time by kernel. */
   private void speed() {
     LlamaConfig config = config();
-    long length = new ParameterLayout(config).length();
+    Optional<AdapterLayout> lora = adapters(config);
+    long length =
+        lora.map(AdapterLayout::length).orElseGet(() -> new ParameterLayout(config).length());
     int steps = number("steps");
     Random random = new Random(4);
     List<TokenBatch> batches =
         List.of(
             randomBatch(config, random), randomBatch(config, random), randomBatch(config, random));
-    try (FloatPointer parameters = RandomModel.parameters(config, 5);
+    try (FloatPointer base = RandomModel.parameters(config, 5);
         FloatPointer moments = RandomModel.zeros(2 * length);
-        CudaEngine engine = engine(Precision.named(options.get("precision")))) {
-      ResidentTraining training = engine.train(parameters, moments, adam("0.1")).orElseThrow();
+        CudaEngine engine = lora.map(a -> beside(a, base)).orElseGet(this::engine)) {
+      FloatPointer trained = lora.map(a -> RandomModel.adapters(a, base, 6)).orElse(base);
+      ResidentTraining training = engine.train(trained, moments, adam("0.1")).orElseThrow();
       for (int step = 0; step < WARMUP_STEPS; step++) {
         training.step(batches.get(step % 3), 1e-4, step, step);
       }
@@ -260,7 +247,7 @@ public final class CudaBench {
     int tokens = number("tokens");
     int[] ids = new Random(6).ints(prompt, 0, config.vocabSize()).toArray();
     try (FloatPointer parameters = RandomModel.parameters(config, 5);
-        CudaEngine engine = engine(Precision.named(options.get("precision")));
+        CudaEngine engine = engine();
         LlamaEngine.Kept kept = engine.keep(parameters);
         LlamaEngine.Decoder warm = engine.decoder(parameters, prompt + 32);
         LlamaEngine.Decoder decoder = engine.decoder(parameters, prompt + 2 * tokens)) {
@@ -290,41 +277,5 @@ public final class CudaBench {
       System.out.println("time by kernel of one token:");
       System.out.println(profile.table());
     }
-  }
-
-  /** Compiles every kernel for the architectures, in both types, without a GPU. */
-  private void compile() throws IOException {
-    Libraries.requireCompiler();
-    for (String architecture : options.get("architectures").split(",")) {
-      for (Precision precision : new Precision[] {Precision.BF16, Precision.FP32}) {
-        long start = System.nanoTime();
-        String[] flags = KernelImage.options(Integer.parseInt(architecture), precision);
-        byte[] image = Driver.compile("kernels.cu", KernelImage.source(), flags);
-        String target = flags[0].substring(flags[0].indexOf('=') + 1);
-        String type = precision.half() ? "bf16" : "float";
-        if (options.containsKey("out")) {
-          Files.write(Path.of(options.get("out"), target + "-" + type + ".cubin"), image);
-        }
-        print(
-            "\"part\": \"compile\", \"architecture\": \"%s\", \"type\": \"%s\", \"nvrtc\": %d,"
-                + " \"kernels\": %d, \"bytes\": %d, \"seconds\": %.2f",
-            target,
-            type,
-            Driver.compilerVersion(),
-            kernels(image),
-            image.length,
-            (System.nanoTime() - start) / 1e9);
-      }
-    }
-  }
-
-  /** Sections of machine code, one per kernel; their names stand in two tables. */
-  private static long kernels(byte[] image) {
-    return Pattern.compile("\0\\.text\\.(\\w+)")
-        .matcher(new String(image, StandardCharsets.ISO_8859_1))
-        .results()
-        .map(found -> found.group(1))
-        .distinct()
-        .count();
   }
 }

@@ -1,5 +1,6 @@
 package caravan.model.engine.cuda;
 
+import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.engine.TokenBatch;
@@ -20,13 +21,17 @@ final class RandomModel {
         seq);
   }
 
-  /** N(0, 0.02) from a block of random numbers that is used again and again; gains 1. */
   static FloatPointer parameters(LlamaConfig config, long seed) {
+    return parameters(config, seed, 0.02);
+  }
+
+  /** N(0, deviation) from a block of random numbers that is used again and again; gains 1. */
+  static FloatPointer parameters(LlamaConfig config, long seed, double deviation) {
     ParameterLayout layout = new ParameterLayout(config);
     Random random = new Random(seed);
     float[] block = new float[(1 << 20) - 3];
     for (int i = 0; i < block.length; i++) {
-      block[i] = (float) (0.02 * random.nextGaussian());
+      block[i] = (float) (deviation * random.nextGaussian());
     }
     float[] ones = new float[config.hiddenSize()];
     Arrays.fill(ones, 1f);
@@ -39,6 +44,24 @@ final class RandomModel {
       }
     }
     return values.position(0);
+  }
+
+  /** Adapters with a B that is not zero, and the base's own values in what is trained in full. */
+  static FloatPointer adapters(AdapterLayout layout, FloatPointer base, long seed) {
+    Random random = new Random(seed);
+    FloatPointer values = new FloatPointer(layout.length());
+    for (long i = 0; i < layout.length(); i++) {
+      values.put(i, (float) (0.1 * random.nextGaussian()));
+    }
+    layout
+        .saved()
+        .forEach(
+            (model, own) -> {
+              for (long i = 0; i < own.length(); i++) {
+                values.put(own.offset() + i, base.get(model.offset() + i));
+              }
+            });
+    return values;
   }
 
   /** Pages that nobody has written cost nothing. */

@@ -76,7 +76,7 @@ class CudaAdaptersTest {
     TokenBatch batch = Toy.batch(config, 2, 37, 0.2, 5);
     TrainingPass pass = TrainingPass.whole(new Objective(0, 0, 0, 0, 9), 4, batch);
     try (FloatPointer frozen = Toy.parameters(config, 1);
-        FloatPointer trained = Toy.adapters(layout, frozen, 2);
+        FloatPointer trained = RandomModel.adapters(layout, frozen, 2);
         FloatPointer expected = new FloatPointer(layout.length());
         FloatPointer actual = new FloatPointer(layout.length());
         CpuEngine oracle = new CpuEngine(layout, new FrozenBase(config, frozen), 1);
@@ -117,7 +117,7 @@ class CudaAdaptersTest {
         new AdapterLayout(config, new LoraConfig(2, 4, 0, words(ALL), false, List.of()));
     TokenBatch batch = Toy.batch(config, 2, 9, 0, 5);
     try (FloatPointer frozen = Toy.parameters(config, 1);
-        FloatPointer trained = Toy.adapters(layout, frozen, 2);
+        FloatPointer trained = RandomModel.adapters(layout, frozen, 2);
         FloatPointer gradient = new FloatPointer(layout.length());
         CudaEngine engine = engine(layout, new FrozenBase(config, frozen), Precision.BF16, false)) {
       float[] before = Toy.values(frozen, new ParameterLayout(config).length());
@@ -148,7 +148,7 @@ class CudaAdaptersTest {
     TokenBatch batch = Toy.batch(config, 2, 9, 0, 5);
     try (FloatPointer floats = Toy.parameters(config, 1);
         FrozenBase packed = FrozenBase.packed(config, type);
-        FloatPointer trained = Toy.adapters(adapters, floats, 2)) {
+        FloatPointer trained = RandomModel.adapters(adapters, floats, 2)) {
       for (Tensor tensor : layout.tensors()) {
         packed.put(tensor.offset(), floats.getPointer(tensor.offset()), tensor.length());
       }
@@ -172,7 +172,7 @@ class CudaAdaptersTest {
     TokenBatch batch = Toy.batch(grown, 2, 9, 0, 5);
     try (FloatPointer frozen = Toy.parameters(small, 1);
         FloatPointer all = Toy.parameters(grown, 7);
-        FloatPointer trained = Toy.adapters(layout, all, 2);
+        FloatPointer trained = RandomModel.adapters(layout, all, 2);
         FloatPointer gradient = new FloatPointer(layout.length());
         CpuEngine oracle = new CpuEngine(layout, new FrozenBase(small, frozen), 1);
         CudaEngine engine = engine(layout, new FrozenBase(small, frozen), Precision.FP32, false)) {

@@ -1,6 +1,5 @@
 package caravan.model.engine.cuda;
 
-import caravan.model.AdapterLayout;
 import caravan.model.LlamaConfig;
 import caravan.model.ParameterLayout;
 import caravan.model.engine.TokenBatch;
@@ -57,24 +56,6 @@ final class Toy {
       }
     }
     return new TokenBatch(ids, targets, batch, seq);
-  }
-
-  /** Adapters with a B that is not zero, and the base's own values in what is trained in full. */
-  static FloatPointer adapters(AdapterLayout layout, FloatPointer base, long seed) {
-    Random random = new Random(seed);
-    FloatPointer values = new FloatPointer(layout.length());
-    for (long i = 0; i < layout.length(); i++) {
-      values.put(i, (float) (0.1 * random.nextGaussian()));
-    }
-    layout
-        .saved()
-        .forEach(
-            (model, own) -> {
-              for (long i = 0; i < own.length(); i++) {
-                values.put(own.offset() + i, base.get(model.offset() + i));
-              }
-            });
-    return values;
   }
 
   /** ‖a − b‖ / ‖b‖ of one tensor. */
