@@ -90,7 +90,7 @@ def print_checks(found, text):
     for f in found:
         worst = max(f["difference"], f["loss"])
         print(f"{f['precision']:5}{f['case']:42}{f['difference']:9.1e} ({f['tensor']}), losses {f['loss']:.1e}, "
-              f"allowed {f['tolerance']:.0e}{'' if worst <= f['tolerance'] else '   FURTHER AWAY'}")
+              f"allowed {f['tolerance']:.1e}{'' if worst <= f['tolerance'] else '   FURTHER AWAY'}")
     if "Exception" in text:
         print(" | ".join(line for line in text.splitlines() if "Exception" in line))
 
